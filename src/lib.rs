@@ -1,1 +1,3 @@
+//! slagboom
 
+pub mod rulebook;

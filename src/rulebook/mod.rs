@@ -1,0 +1,2 @@
+//! YAML text to a compiled [`Rulebook`].
+pub mod document;
