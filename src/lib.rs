@@ -1,3 +1,5 @@
 //! slagboom
 
+#[cfg(feature = "daemon")]
+pub mod proto;
 pub mod rulebook;
