@@ -1,5 +1,10 @@
 //! slagboom
 
+pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod config;
 #[cfg(feature = "daemon")]
 pub mod proto;
 pub mod rulebook;
+#[cfg(feature = "daemon")]
+pub mod telemetry;

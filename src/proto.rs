@@ -25,6 +25,7 @@ pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/desc
 /// # Panics
 ///
 /// Never in a built binary: the set is made by the build and a test decodes it.
+#[must_use]
 pub fn descriptors() -> &'static DescriptorPool {
     static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
         #[expect(clippy::expect_used, reason = "the descriptor set is made by our own build and tested")]
