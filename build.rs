@@ -15,6 +15,7 @@ mod protos {
     use std::{env, error::Error, fs, path::PathBuf};
 
     use prost::Message;
+    use tonic_prost_build::manual::{Builder, Method, Service};
 
     const FILES: [&str; 2] =
         ["slagboom/v1/export_control_service.proto", "slagboom/v1/decision_log_service.proto"];
@@ -26,6 +27,34 @@ mod protos {
         tonic_prost_build::configure().compile_well_known_types(false).compile_fds(set.clone())?;
         // With the comments: clients that ask by reflection show them as the documentation.
         fs::write(out.join("descriptor.bin"), set.encode_to_vec())?;
+        Builder::new().build_client(false).compile(&[export_control()]);
         Ok(())
+    }
+
+    /// The serving side of `ExportControlService` over undecoded messages: the daemon records the bytes of a request
+    /// as they came, answers a message that does not decode in band, and sends answers that are encoded already.
+    fn export_control() -> Service {
+        let method = |name: &str, route: &str, comment: &str| {
+            Method::builder()
+                .name(name)
+                .route_name(route)
+                .comment(comment)
+                .input_type("crate::server::grpc::codec::Incoming")
+                .output_type("crate::server::grpc::codec::Outgoing")
+                .codec_path("crate::server::grpc::codec::RawCodec")
+        };
+        Service::builder()
+            .package("slagboom.v1")
+            .name("ExportControlService")
+            .comment("Decides whether an export may go, over undecoded messages.")
+            .method(method("check_export", "CheckExport", "Decides one export.").build())
+            .method(method("batch_check_exports", "BatchCheckExports", "Decides up to 100 exports.").build())
+            .method(
+                method("check_exports", "CheckExports", "Decides exports as they come.")
+                    .client_streaming()
+                    .server_streaming()
+                    .build(),
+            )
+            .build()
     }
 }
