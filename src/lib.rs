@@ -1,3 +1,4 @@
 //! slagboom
 
+pub mod domain;
 pub mod rulebook;
