@@ -3,8 +3,13 @@
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
+pub mod domain;
 #[cfg(feature = "daemon")]
 pub mod proto;
 pub mod rulebook;
+#[cfg(feature = "daemon")]
+pub mod server;
+#[cfg(feature = "daemon")]
+pub mod service;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

@@ -29,6 +29,10 @@ pub struct RulebookDoc {
     pub version: String,
     /// IANA zone whose civil days decide, such as `Europe/Amsterdam`.
     pub time_zone: String,
+    /// First day whose law the rulebook holds; an export before it is refused as undecidable.
+    pub covers_from: String,
+    /// The group of `groups.yaml` inside which a movement is a transfer and no export.
+    pub union_group: String,
     /// Languages of the texts; `en` and `nl`.
     pub languages: Vec<String>,
     /// The open vocabularies.

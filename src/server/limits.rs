@@ -20,6 +20,6 @@ pub const STREAM_WINDOW_MAX: usize = 256;
 /// Longest header block, bytes.
 pub const HEADER_BYTES_MAX: u32 = 16 << 10;
 /// A connection that shows no life for this long is asked for some.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// A connection that does not answer for this long is closed.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);

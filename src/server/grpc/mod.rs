@@ -1,0 +1,4 @@
+//! gRPC.
+pub mod codec;
+pub mod convert;
+pub mod status;

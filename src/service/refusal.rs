@@ -1,0 +1,78 @@
+//! Why there is no answer. The service knows no status codes; the server gives each its own.
+
+use thiserror::Error;
+
+use super::decision_id::DecisionId;
+use crate::domain::request::FieldViolation;
+
+/// Why a question has no answer. None of these is ever a permission.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum Refusal {
+    /// The request is malformed; it is counted and not recorded.
+    #[error("{}", violations_text(.0))]
+    InvalidRequest(Vec<FieldViolation>),
+    /// The message is no message of its kind.
+    #[error("the message does not decode: {0}")]
+    Undecodable(String),
+    /// The message of one export is too long.
+    #[error("the message has {length} bytes, and at most {length_max} are read")]
+    TooLarge {
+        /// Bytes of the message.
+        length: usize,
+        /// Most that are read.
+        length_max: usize,
+    },
+    /// `one_answer_per_request`: this caller's `request_id` stands for another request.
+    #[error("request id `{request_id}` was used for another request; its decision is `{decision_id}`")]
+    RequestIdReused {
+        /// The id.
+        request_id: String,
+        /// The decision that it stands for.
+        decision_id: DecisionId,
+    },
+    /// Too many checks wait for the disk.
+    #[error("too many checks wait; come back with the same request id")]
+    QueueFull,
+    /// The daemon is about to end.
+    #[error("the daemon is shutting down; ask again with the same request id")]
+    Draining,
+    /// `no_record_no_release`: what cannot be recorded is not answered.
+    #[error("the decision could not be recorded; ask again with the same request id")]
+    StoreUnavailable,
+    /// A stored record does not prove itself, or cannot be read by this version. Never answered from, never skipped.
+    #[error("the record at sequence {sequence} is damaged; run `slagboom verify`")]
+    RecordDamaged {
+        /// Where it lies.
+        sequence: u64,
+    },
+    /// No such decision in this log.
+    #[error("no decision `{0}` in this log")]
+    NotFound(String),
+    /// A fault of the program; its detail is in the log lines, not here.
+    #[error("an internal fault; nothing was recorded")]
+    Internal,
+}
+
+impl Refusal {
+    /// One bad field.
+    pub fn field(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+        Self::InvalidRequest(vec![FieldViolation { field: field.into(), reason, description: description.into() }])
+    }
+}
+
+/// At most three of them in the text; all of them are in the details.
+fn violations_text(violations: &[FieldViolation]) -> String {
+    const SHOWN: usize = 3;
+    const DESCRIPTION_SHOWN: usize = 120;
+    let mut text = format!("{} bad {}", violations.len(), if violations.len() == 1 { "field" } else { "fields" });
+    for (at, violation) in violations.iter().take(SHOWN).enumerate() {
+        text.push_str(if at == 0 { ": " } else { "; " });
+        text.push_str(&violation.field);
+        text.push_str(": ");
+        text.extend(violation.description.chars().take(DESCRIPTION_SHOWN));
+    }
+    if violations.len() > SHOWN {
+        text.push_str("; …");
+    }
+    text
+}
