@@ -1,9 +1,272 @@
 //! Use cases, and the order of things in them.
+//!
+//! A check is parsed and assessed on the thread that asks, under one pinned [`Snapshot`]; the [`writer`] settles it in
+//! order, records it, and only then lets the answer go (`no_record_no_release`). Reading goes past the writer, straight
+//! to the store, and whatever is read proves itself first.
+//!
+//! This room knows no gRPC and no status codes; it says what is so, and the server says it on the wire.
 
+mod check;
 mod decision_id;
+mod filter;
+mod fold;
 mod outbox;
+mod page;
+mod query;
+mod recorded;
 mod refusal;
+mod snapshot;
+mod writer;
 
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::Sender;
+use thiserror::Error;
+use tokio::sync::{Semaphore, watch};
+use tracing::{info, warn};
+
+pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
+pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
+pub use fold::{FoldError, State};
 pub use outbox::Outbox;
+pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
+pub use recorded::{ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
+pub use snapshot::{Library, Snapshot};
+use writer::{Draft, Message, Salts, Scribe};
+
+use crate::{
+    clock::Clock,
+    ledger::{Body, Digest, EntryKind},
+    rulebook::Rulebook,
+    store::{Derive, Notice, Opened, Options, Store, StoreError, Writer},
+    telemetry::field,
+};
+
+/// Who is said to have asked for what the daemon does of itself.
+const CALLER_DAEMON: &str = "slagboom";
+
+/// What a service is made of.
+pub struct ServiceOptions {
+    /// The data folder and its limits.
+    pub store: Options,
+    /// The rulebook to decide by.
+    pub rulebook: Rulebook,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How many checks may wait for the writer.
+    pub queue: usize,
+    /// Reads the bytes of recorded requests.
+    pub read: ReadRequest,
+    /// Derives the indexes of a record; it goes through [`derive`] with the same `read`.
+    pub derive: Derive,
+}
+
+/// Can the service decide?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Readiness {
+    /// Yes.
+    Ready,
+    /// It is about to end.
+    Draining,
+    /// No more: the store failed, and only a restart finds out what is on the disk.
+    Failed,
+}
+
+/// Why a service does not open.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The store does not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log does not agree with itself.
+    #[error("the log does not agree with itself: {0}; run `slagboom verify`")]
+    Fold(#[from] FoldError),
+    /// The rulebook could not be recorded as the one in force.
+    #[error("the rulebook could not be recorded: {0}")]
+    Activation(Refusal),
+    /// No thread.
+    #[error("no thread for the writer: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The service. One for a data folder; shared by every serving thread.
+pub struct Service {
+    core: Arc<Core>,
+    queue: Queue,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    notices: Vec<Notice>,
+}
+
+/// What asking, reading and writing share.
+struct Core {
+    store: Store,
+    library: Library,
+    /// Every activation that the log holds, for reading old decisions.
+    activations: Vec<(Digest, u64)>,
+    clock: Arc<dyn Clock>,
+    engine_version: Arc<str>,
+    read: ReadRequest,
+    readiness: watch::Sender<Readiness>,
+    counts: Counts,
+}
+
+/// The way to the writer.
+struct Queue {
+    jobs: Sender<Message>,
+    /// Bounds what waits: a permit goes with every job and comes back when it is answered.
+    room: Arc<Semaphore>,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Malformed requests: not decisions, so they are counted and not recorded.
+    pub invalid_requests: AtomicU64,
+    /// Decisions recorded.
+    pub decisions: AtomicU64,
+    /// Batches written, each with one fdatasync.
+    pub batches: AtomicU64,
+}
+
+impl Service {
+    /// Opens the data folder, folds its log, records the rulebook as the one in force if another one was, and starts the
+    /// writer. What the store mended on the way is in [`Service::notices`].
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is decided then.
+    pub fn open(options: ServiceOptions) -> Result<Self, OpenError> {
+        let ServiceOptions { store, rulebook, clock, queue, read, derive } = options;
+        let Opened { store, mut writer, notices } = Store::open(store, derive)?;
+        let mut state = fold(&store)?;
+        let snapshot = Arc::new(Snapshot::of(rulebook));
+        let engine_version: Arc<str> = env!("CARGO_PKG_VERSION").into();
+        let mut salts = Salts::default();
+        if state.rulebook() != Some(snapshot.digest) {
+            activate(&snapshot, &engine_version, clock.now_ms(), &mut state, &mut salts, &mut writer)?;
+            info!({ field::RULEBOOK } = %snapshot.digest, { field::SEQUENCE } = state.size() - 1, "rulebook activated");
+        }
+        let core = Arc::new(Core {
+            store,
+            library: Library::new(snapshot),
+            activations: state.activations().to_vec(),
+            clock,
+            engine_version,
+            read,
+            readiness: watch::Sender::new(Readiness::Ready),
+            counts: Counts::default(),
+        });
+        // Not bounded: `room` is the bound, and it covers what the writer has taken but not answered.
+        let (jobs, taken) = crossbeam_channel::unbounded();
+        let scribe = Scribe { core: core.clone(), writer, jobs: taken, state, salts };
+        let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || scribe.run())?;
+        let queue = Queue { jobs, room: Arc::new(Semaphore::new(queue.max(1))) };
+        Ok(Self { core, queue, writer: Mutex::new(Some(thread)), notices })
+    }
+
+    /// What the store mended while it opened, for the operator.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// The rulebook in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.library.current()
+    }
+
+    /// The number of entries in the log.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.core.store.size()
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.core.counts
+    }
+
+    /// Can the service decide, now and from now on?
+    #[must_use]
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.core.readiness.subscribe()
+    }
+
+    /// Records what waits, and ends the writer; the data folder is free when the service is dropped. Questions that come
+    /// later are refused. Call it when the serving threads have ended.
+    pub fn close(&self) {
+        self.core.became(Readiness::Draining);
+        self.queue.room.close();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // An error means that the writer has ended already.
+            drop(self.queue.jobs.send(Message::Stop));
+            if thread.join().is_err() {
+                warn!("the writer ended by a fault");
+            }
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Core {
+    /// A failed service stays failed.
+    fn became(&self, readiness: Readiness) {
+        self.readiness.send_if_modified(|now| {
+            let changes = *now != readiness && *now != Readiness::Failed;
+            if changes {
+                *now = readiness;
+            }
+            changes
+        });
+    }
+}
+
+/// The state that the log folds to, from the newest snapshot that agrees with its entry.
+fn fold(store: &Store) -> Result<State, OpenError> {
+    let mut state = State::default();
+    if let Some((size, bytes)) = store.snapshot()?
+        && let Ok(kept) = State::from_bytes(&bytes)
+        && kept.size() == size
+        && let Some(last) = size.checked_sub(1)
+        && store.entry(last)?.is_some_and(|entry| entry.state == kept.digest())
+    {
+        state = kept;
+    }
+    for record in store.scan(state.size()) {
+        state.replay(&record?.entry)?;
+    }
+    Ok(state)
+}
+
+/// Records the rulebook as the one in force, whole, before anything is decided by it (`as_known_then`).
+fn activate(
+    snapshot: &Snapshot,
+    engine_version: &str,
+    time_ms: i64,
+    state: &mut State,
+    salts: &mut Salts,
+    writer: &mut Writer,
+) -> Result<(), OpenError> {
+    let kind = EntryKind::RulebookActivated;
+    let body = Body { request: snapshot.rulebook.bundle.to_bytes(), decision: Vec::new() };
+    let request = Digest::of(&body.request);
+    state.advance(kind, snapshot.digest);
+    let rulebook = snapshot.digest;
+    let draft = Draft { time_ms, kind, caller: CALLER_DAEMON, rulebook, request, outcome: 0, state };
+    let salt = salts.draw().map_err(OpenError::Activation)?;
+    let record = draft.record(engine_version, &body, salt, None, Vec::new()).map_err(OpenError::Activation)?;
+    writer.append(&[record])?;
+    Ok(())
+}

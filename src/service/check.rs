@@ -1,0 +1,247 @@
+//! A check: one question, one recorded answer.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
+
+use jiff::Timestamp;
+use prost::bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::error;
+
+use super::{
+    Core, Outbox, Service,
+    recorded::{Recorded, Sameness},
+    refusal::Refusal,
+    snapshot::Snapshot,
+    writer::{Job, Message},
+};
+use crate::{
+    domain::{export::ProposedExport, licence::Standing, request::RawRequest},
+    engine::{self, Assessment, Decision},
+    ledger::Digest,
+    store::RequestKey,
+    telemetry::field,
+};
+
+/// A question, as it came.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub caller: Arc<str>,
+    /// The request as text.
+    pub request: RawRequest,
+    /// The request's own bytes, for the record.
+    pub bytes: Bytes,
+}
+
+/// A decision with everything that is needed to tell it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The decision.
+    pub decision: Decision,
+    /// The export that was decided.
+    pub export: ProposedExport,
+    /// What decided it.
+    pub snapshot: Arc<Snapshot>,
+    /// Who asked.
+    pub caller: Arc<str>,
+    /// Place in the log; `None` for a dry run.
+    pub sequence: Option<u64>,
+    /// When it was recorded or, for a dry run, decided; Unix milliseconds.
+    pub time_ms: i64,
+    /// Version of the engine that decided.
+    pub engine_version: Arc<str>,
+    /// It had been decided before, and this is that decision.
+    pub from_record: bool,
+}
+
+/// What the writer or the check itself says.
+pub type Reply = Result<Box<Answer>, Refusal>;
+
+/// The way to a reply.
+#[derive(Debug)]
+pub enum Pending {
+    /// It is there.
+    Ready(Reply),
+    /// It comes when the record is on the disk.
+    Waiting(oneshot::Receiver<Reply>),
+}
+
+/// A question that is assessed and only needs the writer.
+#[derive(Debug)]
+pub(super) struct Assessed {
+    pub caller: Arc<str>,
+    pub request: RawRequest,
+    pub bytes: Bytes,
+    pub request_digest: Digest,
+    pub key: RequestKey,
+    pub export: ProposedExport,
+    pub assessment: Assessment,
+    pub snapshot: Arc<Snapshot>,
+    /// When it was assessed: what was known then counts.
+    pub known_at: Timestamp,
+}
+
+impl Pending {
+    /// Waits for the reply.
+    pub async fn reply(self) -> Reply {
+        match self {
+            Self::Ready(reply) => reply,
+            // The writer drops a slot only when the daemon ends.
+            Self::Waiting(slot) => slot.await.unwrap_or(Err(Refusal::Draining)),
+        }
+    }
+}
+
+impl Service {
+    /// Decides a question, or refuses at once when too many wait for the writer.
+    ///
+    /// The work that can be done in parallel is done here, on the calling thread; the reply comes through `outbox`,
+    /// after the record (`no_record_no_release`).
+    pub fn check(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
+        match self.core.assess(question) {
+            Ok(assessed) => match self.queue.room.clone().try_acquire_owned() {
+                Ok(room) => self.enqueue(assessed, room, outbox),
+                Err(_) => Pending::Ready(Err(Refusal::QueueFull)),
+            },
+            Err(reply) => Pending::Ready(reply),
+        }
+    }
+
+    /// Decides a question, and waits while too many wait for the writer.
+    pub async fn check_patiently(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
+        match self.core.assess(question) {
+            Ok(assessed) => match self.queue.room.clone().acquire_owned().await {
+                Ok(room) => self.enqueue(assessed, room, outbox),
+                Err(_) => Pending::Ready(Err(Refusal::Draining)),
+            },
+            Err(reply) => Pending::Ready(reply),
+        }
+    }
+
+    fn enqueue(&self, assessed: Box<Assessed>, room: OwnedSemaphorePermit, outbox: &Arc<Outbox<Reply>>) -> Pending {
+        let (slot, waiting) = oneshot::channel();
+        match self.queue.jobs.send(Message::Job(Job { assessed, room, outbox: outbox.clone(), slot })) {
+            Ok(()) => Pending::Waiting(waiting),
+            // The writer has ended.
+            Err(_) => Pending::Ready(Err(Refusal::StoreUnavailable)),
+        }
+    }
+
+}
+
+impl Core {
+    /// All that needs no order: parsing, the retry that was answered long ago, and the law. The error is a reply that
+    /// needs no writer.
+    fn assess(&self, question: Question) -> Result<Box<Assessed>, Reply> {
+        let Question { caller, request, bytes } = question;
+        let snapshot = self.library.current();
+        let now = self.now();
+        let export = parse(&request, &snapshot).map_err(|refusal| {
+            self.counts.invalid_requests.fetch_add(1, Ordering::Relaxed);
+            Err(refusal)
+        })?;
+        if export.dry_run {
+            return Err(self.dry_run(caller, export, snapshot, now));
+        }
+        let Some(request_id) = export.request_id.as_deref() else {
+            return Err(Err(Refusal::field("request_id", "REQUIRED", "a check that is recorded needs an id of the request")));
+        };
+        if export.known_at.is_some() {
+            let rule = "only a dry run may look at the law as it was known at another moment";
+            return Err(Err(Refusal::field("known_at", "DRY_RUN_ONLY", rule)));
+        }
+        let key = RequestKey::of(&caller, request_id);
+        if let Some(reply) = self.answered_before(&caller, request_id, key, &request) {
+            return Err(reply);
+        }
+        let assessment = assess(&snapshot, &export, now).map_err(Err)?;
+        let request_digest = Digest::of(&bytes);
+        Ok(Box::new(Assessed {
+            caller,
+            request,
+            bytes,
+            request_digest,
+            key,
+            export,
+            assessment,
+            snapshot,
+            known_at: now,
+        }))
+    }
+
+    /// A dry run settles on the state as it is, records nothing and reserves nothing.
+    fn dry_run(&self, caller: Arc<str>, export: ProposedExport, snapshot: Arc<Snapshot>, now: Timestamp) -> Reply {
+        let assessment = assess(&snapshot, &export, export.known_at.unwrap_or(now))?;
+        let decision = settle(&snapshot, &export, assessment)?;
+        Ok(Box::new(Answer {
+            decision,
+            export,
+            snapshot,
+            caller,
+            sequence: None,
+            time_ms: now.as_millisecond(),
+            engine_version: self.engine_version.clone(),
+            from_record: false,
+        }))
+    }
+
+    /// `one_answer_per_request`: the reply to a request that the log holds already, if it does.
+    pub(super) fn answered_before(
+        &self,
+        caller: &str,
+        request_id: &str,
+        key: RequestKey,
+        request: &RawRequest,
+    ) -> Option<Reply> {
+        for sequence in self.store.find_request(key) {
+            let recorded = match self.recorded(sequence) {
+                Ok(recorded) => recorded,
+                Err(refusal) => return Some(Err(refusal)),
+            };
+            match recorded.sameness(caller, request_id, request) {
+                Sameness::OtherKey => {}
+                Sameness::OtherRequest => return Some(Err(reused(request_id, &recorded))),
+                Sameness::Same => return Some(self.answer_of(recorded, true)),
+            }
+        }
+        None
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+pub(super) fn reused(request_id: &str, recorded: &Recorded) -> Refusal {
+    Refusal::RequestIdReused { request_id: request_id.to_owned(), decision_id: recorded.id() }
+}
+
+pub(super) fn parse(request: &RawRequest, snapshot: &Snapshot) -> Result<ProposedExport, Refusal> {
+    guarded(|| request.parse(&snapshot.rulebook.vocabulary))?.map_err(Refusal::InvalidRequest)
+}
+
+pub(super) fn assess(snapshot: &Snapshot, export: &ProposedExport, known_at: Timestamp) -> Result<Assessment, Refusal> {
+    guarded(|| engine::assess(&snapshot.rulebook, export, known_at))
+}
+
+/// Until the daemon has a register of its own, no licence is known to it and no general authorisation is registered.
+pub(super) fn settle(
+    snapshot: &Snapshot,
+    export: &ProposedExport,
+    assessment: Assessment,
+) -> Result<Decision, Refusal> {
+    guarded(|| engine::settle(&snapshot.rulebook, export, assessment, &Standing::default()))
+}
+
+/// A fault in one decision must not take the others down: no answer is given to it, and so no permission.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        error!({ field::ERROR } = text, "a decision failed");
+        Refusal::Internal
+    })
+}

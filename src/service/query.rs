@@ -1,0 +1,135 @@
+//! Finding decisions again. Whatever is read proves itself first; terms only narrow, the record decides.
+
+use super::{
+    DecisionId, Service,
+    check::Reply,
+    filter::{Findable, RawFilter},
+    page,
+    recorded::Recorded,
+    refusal::Refusal,
+};
+
+/// Decisions on a page when the caller does not say.
+pub const PAGE_SIZE_DEFAULT: usize = 50;
+/// Most decisions on a page.
+pub const PAGE_SIZE_MAX: usize = 100;
+/// Most records that one page looks at; a search that finds little is spread over several short answers.
+const LOOKED_AT_MAX: usize = 2_000;
+/// Candidates taken from the index at a time.
+const CANDIDATES: usize = 128;
+
+/// A page of decisions, newest first.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The decisions.
+    pub items: Vec<T>,
+    /// Token of the next page; empty at the end, and only there.
+    pub next_page_token: String,
+}
+
+impl Service {
+    /// Finds a decision by its id. Reads the disk.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] for a text that is no id, [`Refusal::NotFound`], [`Refusal::RecordDamaged`].
+    pub fn decision(&self, id: &str) -> Result<Recorded, Refusal> {
+        let read: DecisionId =
+            id.parse().map_err(|error: super::DecisionIdError| Refusal::field("decision_id", "DECISION_ID", error.to_string()))?;
+        let not_found = || Refusal::NotFound(read.to_string());
+        let recorded = match self.core.recorded(read.sequence()) {
+            Err(Refusal::NotFound(_)) => return Err(not_found()),
+            other => other?,
+        };
+        // The time in the id must agree: an id of another log finds nothing rather than something else.
+        if recorded.id() == read { Ok(recorded) } else { Err(not_found()) }
+    }
+
+    /// The answer that a record holds, for telling it again.
+    ///
+    /// # Errors
+    /// [`Refusal::RecordDamaged`] when the rulebook that decided it cannot be read.
+    pub fn answer_of(&self, recorded: Recorded) -> Reply {
+        self.core.answer_of(recorded, false)
+    }
+
+    /// A page of the decisions that the filter takes, newest first. Reads the disk.
+    ///
+    /// `tell` turns each into what the page holds and says how many bytes that takes; a page ends before it would take
+    /// more than `bytes_max`, but has one decision at least.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] for a bad filter, page size or token; [`Refusal::RecordDamaged`],
+    /// [`Refusal::StoreUnavailable`].
+    pub fn decisions<T>(
+        &self,
+        filter: &RawFilter,
+        page_size: i32,
+        page_token: &str,
+        bytes_max: usize,
+        mut tell: impl FnMut(Recorded) -> Result<(T, usize), Refusal>,
+    ) -> Result<Page<T>, Refusal> {
+        let size = page_size_of(page_size)?;
+        let seal = filter.seal();
+        let start = page::read(page_token, seal)?;
+        let filter = filter.parse()?;
+        let store = &self.core.store;
+        let unavailable = |fault| self.core.unreadable(&fault);
+        let mut before = start.unwrap_or_else(|| store.size());
+        if let Some(until) = filter.until_ms {
+            before = before.min(store.sequence_after(until).map_err(unavailable)?);
+        }
+        let first = match filter.from_ms {
+            Some(from) => store.sequence_at(from).map_err(unavailable)?,
+            None => 0,
+        };
+        let terms = filter.terms();
+        let (mut items, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
+        while before > first {
+            let candidates = store.search(&terms, before, CANDIDATES).map_err(unavailable)?;
+            if candidates.is_empty() {
+                before = first;
+            }
+            for sequence in candidates {
+                if sequence < first {
+                    before = first;
+                    break;
+                }
+                if items.len() >= size || looked_at >= LOOKED_AT_MAX {
+                    return Ok(Page { items, next_page_token: page::token(before, seal) });
+                }
+                looked_at += 1;
+                if let Some(recorded) = self.taken(sequence, &filter)? {
+                    let (item, length) = tell(recorded)?;
+                    if !items.is_empty() && bytes + length > bytes_max {
+                        return Ok(Page { items, next_page_token: page::token(before, seal) });
+                    }
+                    bytes += length;
+                    items.push(item);
+                }
+                before = sequence;
+            }
+        }
+        Ok(Page { items, next_page_token: String::new() })
+    }
+
+    /// The record at `sequence`, if the filter takes it.
+    fn taken(&self, sequence: u64, filter: &super::Filter) -> Result<Option<Recorded>, Refusal> {
+        let recorded = match self.core.recorded(sequence) {
+            // An entry of another kind.
+            Err(Refusal::NotFound(_)) => return Ok(None),
+            other => other?,
+        };
+        let rules = recorded.rules();
+        let findable = Findable { request: &recorded.request, outcome: recorded.decision.outcome, rules: &rules };
+        let takes = filter.takes(&findable, recorded.entry.time_ms);
+        Ok(takes.then_some(recorded))
+    }
+}
+
+fn page_size_of(asked: i32) -> Result<usize, Refusal> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
+        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
+        Err(_) => Err(Refusal::field("page_size", "NEGATIVE", format!("`{asked}` is negative"))),
+    }
+}

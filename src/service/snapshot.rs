@@ -1,0 +1,83 @@
+//! The rulebook that decides, and those that decided.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::{ledger::Digest, rulebook::Rulebook};
+
+/// Most rulebooks of the past that are kept compiled: auditors read old decisions in runs.
+const OLD_MAX: usize = 4;
+
+/// Everything that a decision reads beside the request, pinned once for each request and never changed.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The rulebook.
+    pub rulebook: Rulebook,
+    /// Its digest, as entries name it.
+    pub digest: Digest,
+    /// The moments at which what is known of the law changes, ascending.
+    moments: Vec<Timestamp>,
+}
+
+/// The snapshot in force and a few older ones.
+#[derive(Debug)]
+pub struct Library {
+    current: ArcSwap<Snapshot>,
+    old: Mutex<Vec<Arc<Snapshot>>>,
+}
+
+impl Snapshot {
+    /// The snapshot of a rulebook.
+    #[must_use]
+    pub fn of(rulebook: Rulebook) -> Self {
+        let rules = rulebook.rules.iter();
+        let mut moments: Vec<Timestamp> =
+            rules.flat_map(|rule| [Some(rule.recorded_at), rule.superseded_at]).flatten().collect();
+        moments.sort_unstable();
+        moments.dedup();
+        Self { digest: Digest::from_bytes(rulebook.digest.0), rulebook, moments }
+    }
+
+    /// Is the same law known at both instants?
+    #[must_use]
+    pub fn knows_the_same(&self, a: Timestamp, b: Timestamp) -> bool {
+        let known = |at: Timestamp| self.moments.partition_point(|moment| *moment <= at);
+        a == b || known(a) == known(b)
+    }
+}
+
+impl Library {
+    /// A library with this snapshot in force.
+    #[must_use]
+    pub fn new(current: Arc<Snapshot>) -> Self {
+        Self { current: ArcSwap::new(current), old: Mutex::default() }
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The snapshot with this digest, if it is at hand.
+    #[must_use]
+    pub fn find(&self, digest: &Digest) -> Option<Arc<Snapshot>> {
+        let current = self.current.load();
+        if current.digest == *digest {
+            return Some(Arc::clone(&current));
+        }
+        let old = self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        old.iter().find(|snapshot| snapshot.digest == *digest).cloned()
+    }
+
+    /// Keeps a snapshot of the past at hand, in the place of the one that was kept longest.
+    pub fn keep(&self, snapshot: Arc<Snapshot>) {
+        let mut old = self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        if old.len() >= OLD_MAX {
+            old.remove(0);
+        }
+        old.push(snapshot);
+    }
+}
