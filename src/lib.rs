@@ -1,1 +1,3 @@
-
+pub mod ledger;
+#[cfg(feature = "daemon")]
+pub mod store;
