@@ -46,16 +46,24 @@ impl Body {
     /// Reads what [`Body::encode`] wrote.
     ///
     /// # Errors
-    /// When the version is unknown or the bytes are fewer than the lengths say.
+    /// As [`Body::split`].
     pub fn decode(bytes: &[u8]) -> Result<Body, BodyError> {
+        let (request, decision) = Body::split(bytes)?;
+        Ok(Body { request: request.to_vec(), decision: decision.to_vec() })
+    }
+
+    /// Request and decision inside encoded bytes, nothing copied.
+    ///
+    /// # Errors
+    /// When the version is unknown or the bytes are fewer than the lengths say.
+    pub fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), BodyError> {
         let (version, rest) = bytes.split_first().ok_or(BodyError::Cut)?;
         if *version != VERSION {
             return Err(BodyError::Version { version: *version });
         }
         let (length, rest) = rest.split_first_chunk::<4>().ok_or(BodyError::Cut)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| BodyError::Cut)?;
-        let (request, decision) = rest.split_at_checked(length).ok_or(BodyError::Cut)?;
-        Ok(Body { request: request.to_vec(), decision: decision.to_vec() })
+        rest.split_at_checked(length).ok_or(BodyError::Cut)
     }
 }
 

@@ -215,7 +215,14 @@ mod tests {
     fn roots_are_those_published_for_the_eight_leaf_tree() {
         // Inputs and roots of the reference tests of Certificate Transparency (merkle_tree_test).
         let leaves: Vec<Vec<u8>> = [
-            "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
         ]
         .iter()
         .map(|hex| {
