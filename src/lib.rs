@@ -4,6 +4,7 @@ pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
 pub mod domain;
+pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod proto;
 pub mod rulebook;
@@ -11,5 +12,7 @@ pub mod rulebook;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod service;
+#[cfg(feature = "daemon")]
+pub mod store;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

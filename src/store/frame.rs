@@ -1,0 +1,166 @@
+//! Batches and frames: the bytes of a record, the same in the journal and in sled.
+
+use crate::ledger::{Digest, SALT_LENGTH};
+use crate::store::bytes::{Reader, seal, unseal};
+
+/// Length of a batch header in bytes.
+pub(super) const BATCH_HEADER_LENGTH: usize = 56;
+/// Length of a frame header in bytes.
+pub(super) const FRAME_HEADER_LENGTH: usize = 9;
+/// What a batch header begins with; no kind of frame begins with an `S`.
+pub(super) const BATCH_MAGIC: [u8; 4] = *b"SBAT";
+
+const ENTRY: u8 = 1;
+const BODY: u8 = 2;
+
+/// Stands before the frames of a batch and says what must follow for the batch to be whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct BatchHeader {
+    pub(super) count: u32,
+    /// Bytes of all frames.
+    pub(super) length: u32,
+    pub(super) first: u64,
+    /// The root of the tree after this batch.
+    pub(super) root: Digest,
+}
+
+impl BatchHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BATCH_HEADER_LENGTH);
+        bytes.extend_from_slice(&BATCH_MAGIC);
+        bytes.extend_from_slice(&self.count.to_be_bytes());
+        bytes.extend_from_slice(&self.length.to_be_bytes());
+        bytes.extend_from_slice(&self.first.to_be_bytes());
+        bytes.extend_from_slice(self.root.as_bytes());
+        seal(&mut bytes);
+        bytes
+    }
+
+    /// The header at the front of `bytes`, if a whole and right one is there.
+    pub(super) fn decode(bytes: &[u8]) -> Option<BatchHeader> {
+        let mut reader = Reader::new(unseal(bytes.get(..BATCH_HEADER_LENGTH)?)?);
+        if reader.array()? != BATCH_MAGIC {
+            return None;
+        }
+        Some(BatchHeader {
+            count: reader.u32()?,
+            length: reader.u32()?,
+            first: reader.u64()?,
+            root: Digest::from_bytes(reader.array()?),
+        })
+    }
+
+    /// One past the last sequence number of the batch.
+    pub(super) fn end(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+}
+
+/// Adds the two frames of a record.
+pub(super) fn push_record(bytes: &mut Vec<u8>, entry: &[u8], salt: &[u8; SALT_LENGTH], body: &[u8]) {
+    push_frame(bytes, ENTRY, entry, &[]);
+    push_frame(bytes, BODY, salt, body);
+}
+
+/// The length of the frames of a record with an entry and a body of these lengths.
+pub(super) fn record_length(entry: usize, body: usize) -> usize {
+    2 * FRAME_HEADER_LENGTH + entry + SALT_LENGTH + body
+}
+
+fn push_frame(bytes: &mut Vec<u8>, kind: u8, head: &[u8], tail: &[u8]) {
+    // Lengths were checked against limits far below 4 GiB before anything came here.
+    let length = u32::try_from(head.len() + tail.len()).unwrap_or(u32::MAX).to_be_bytes();
+    bytes.push(kind);
+    bytes.extend_from_slice(&length);
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(&length);
+    hasher.update(head);
+    hasher.update(tail);
+    bytes.extend_from_slice(&hasher.finalize().to_be_bytes());
+    bytes.extend_from_slice(head);
+    bytes.extend_from_slice(tail);
+}
+
+/// A record as it lies in memory: both frames, and what is in them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct RecordRef<'a> {
+    /// Both frames with their headers.
+    pub(super) frames: &'a [u8],
+    pub(super) entry: &'a [u8],
+    pub(super) salt: &'a [u8; SALT_LENGTH],
+    pub(super) body: &'a [u8],
+}
+
+/// The record at the front of `bytes`, and what follows it; nothing when a checksum is wrong.
+pub(super) fn split_record(bytes: &[u8]) -> Option<(RecordRef<'_>, &[u8])> {
+    let (entry, rest) = split_frame(bytes, ENTRY)?;
+    let (body, rest) = split_frame(rest, BODY)?;
+    let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
+    let frames = bytes.get(..bytes.len() - rest.len())?;
+    Some((RecordRef { frames, entry, salt, body }, rest))
+}
+
+fn split_frame(bytes: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let head: [u8; 5] = reader.array()?;
+    let crc = reader.u32()?;
+    let [found, length @ ..] = head;
+    let payload = reader.slice(usize::try_from(u32::from_be_bytes(length)).ok()?)?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&head);
+    hasher.update(payload);
+    (found == kind && hasher.finalize() == crc).then_some((payload, reader.rest))
+}
+
+/// The records of `bytes`, which hold `count` of them and nothing else; nothing when that is not so.
+pub(super) fn split_records(bytes: &[u8], count: u32) -> Option<Vec<RecordRef<'_>>> {
+    // A count that was made up must not reserve memory: each record takes two headers and a salt at least.
+    if usize::try_from(count).ok()? > bytes.len() / record_length(0, 0) {
+        return None;
+    }
+    let mut records = Vec::with_capacity(usize::try_from(count).ok()?);
+    let mut rest = bytes;
+    for _ in 0..count {
+        let (record, after) = split_record(rest)?;
+        records.push(record);
+        rest = after;
+    }
+    rest.is_empty().then_some(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_as_they_are_written_and_no_bit_may_change() {
+        let mut bytes = Vec::new();
+        push_record(&mut bytes, b"entry", &[7; SALT_LENGTH], b"body");
+        push_record(&mut bytes, b"", &[8; SALT_LENGTH], b"");
+        assert_eq!(bytes.len(), record_length(5, 4) + record_length(0, 0));
+        let records = split_records(&bytes, 2).unwrap();
+        assert_eq!((records[0].entry, records[0].body), (&b"entry"[..], &b"body"[..]));
+        assert_eq!(records[1].salt, &[8; SALT_LENGTH]);
+        assert_eq!(split_records(&bytes, 1), None);
+        assert_eq!(split_records(&bytes, 3), None);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(split_records(&flipped, 2), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_batch_header_is_read_as_it_is_written_and_no_bit_may_change() {
+        let header = BatchHeader { count: 3, length: 500, first: 77, root: Digest::of(b"root") };
+        let bytes = header.encode();
+        assert_eq!(bytes.len(), BATCH_HEADER_LENGTH);
+        assert_eq!(BatchHeader::decode(&bytes), Some(header));
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(BatchHeader::decode(&flipped), None, "bit {bit}");
+        }
+    }
+}
