@@ -1,5 +1,183 @@
-//! s
+//! The daemon's network side: listening, connections, runtimes, gRPC, draining.
+//!
+//! Every serving thread has a runtime of its own, and connections are dealt to them in turn: on two cores with small
+//! messages this measured better than work stealing. What a call does is in [`grpc`]; what a decision is, this room
+//! does not know.
+
 pub mod grpc;
 pub mod limits;
 pub mod listener;
 pub mod shutdown;
+mod worker;
+
+use std::{io, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::sync::{Semaphore, watch};
+use tonic::service::Routes;
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tracing::{info, warn};
+
+pub use listener::{Caller, Listener};
+use worker::Worker;
+
+use crate::{
+    service::{Outbox, Readiness, Reply, Service},
+    telemetry::field,
+};
+
+/// How the daemon serves.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Serving threads, at least one.
+    pub threads: usize,
+    /// One runtime that moves tasks between the threads, instead of one runtime each. For measuring.
+    pub work_stealing: bool,
+    /// Is gRPC reflection on?
+    pub reflection: bool,
+    /// How long a shutdown waits for calls in flight.
+    pub grace: Duration,
+}
+
+/// Why serving ended otherwise than by a shutdown.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A serving thread or its runtime could not be started, or the listener is broken.
+    #[error("cannot serve: {0}")]
+    Io(#[from] io::Error),
+    /// The store took no more records (`no_record_no_release`); what it said is in the log lines.
+    #[error("the store failed, so no more decisions can be answered")]
+    StoreFailed,
+    /// Calls were still in flight when the grace of the shutdown was over; they got no answer.
+    #[error("calls were still in flight after {0:?}; they were cut off")]
+    GraceOver(Duration),
+}
+
+/// What serving threads watch: has the shutdown begun?
+pub type Draining = watch::Receiver<bool>;
+
+/// Serves the whole product on `listener` until `shutdown` is over or the store fails, then drains.
+///
+/// Draining: health says NOT_SERVING, no new connection or call is taken, calls in flight are answered, and only then
+/// does this return; the caller closes the service afterwards.
+///
+/// # Errors
+/// [`ServeError`]; the decisions that were answered are recorded in any case.
+pub async fn run(
+    listener: Listener,
+    service: Arc<Service>,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = if options.reflection { Some(grpc::reflection()?) } else { None };
+    let mut readiness = service.readiness();
+    let routes = |outbox: Arc<Outbox<Reply>>, draining: Draining| {
+        let mut routes = grpc::routes(&service, outbox, draining).add_service(health_service.clone());
+        if let Some((v1, v1alpha)) = reflection.clone() {
+            routes = routes.add_service(v1).add_service(v1alpha);
+        }
+        routes
+    };
+    let failed = async {
+        loop {
+            let now = *readiness.borrow_and_update();
+            report(&health, now).await;
+            if now == Readiness::Failed || readiness.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    let mut store_failed = false;
+    let ended = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = failed => store_failed = true,
+        }
+        report(&health, Readiness::Draining).await;
+    };
+    let served = serve(listener, &options, routes, ended).await;
+    if store_failed { Err(ServeError::StoreFailed) } else { served }
+}
+
+async fn report(health: &HealthReporter, readiness: Readiness) {
+    let status =
+        if readiness == Readiness::Ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for name in [""].into_iter().chain(grpc::SERVICE_NAMES) {
+        health.set_service_status(name, status).await;
+    }
+}
+
+/// Serves `routes`, made once for each runtime, on `listener` until `ended` is over, then drains.
+///
+/// [`run`] is the product; this is the transport alone, so that a benchmark can put a null handler on the very same.
+///
+/// # Errors
+/// [`ServeError::Io`] when a thread cannot be started or the listener breaks, [`ServeError::GraceOver`].
+pub async fn serve(
+    listener: Listener,
+    options: &ServeOptions,
+    routes: impl Fn(Arc<Outbox<Reply>>, Draining) -> Routes,
+    ended: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (drain, draining) = watch::channel(false);
+    let (runtimes, threads_each) =
+        if options.work_stealing { (1, options.threads.max(1)) } else { (options.threads.max(1), 1) };
+    let mut workers = Vec::with_capacity(runtimes);
+    for at in 0..runtimes {
+        let outbox = Arc::new(Outbox::default());
+        let routes = routes(outbox.clone(), draining.clone());
+        workers.push(Worker::start(at, threads_each, routes, outbox, draining.clone())?);
+    }
+    tokio::pin!(ended);
+    let accepted = tokio::select! {
+        () = &mut ended => Ok(()),
+        error = accept(&listener, &workers) => {
+            warn!({ field::ERROR } = %error, "the listener broke");
+            Err(error)
+        }
+    };
+    drop(listener);
+    // An error means that every worker has ended already.
+    drop(drain.send(true));
+    info!("draining: no new calls, those in flight are answered");
+    let drained = async {
+        for worker in &mut workers {
+            worker.ended().await;
+        }
+    };
+    let in_time = tokio::time::timeout(options.grace, drained).await.is_ok();
+    accepted?;
+    if in_time { Ok(()) } else { Err(ServeError::GraceOver(options.grace)) }
+}
+
+/// Deals connections to the workers in turn. Returns when the listener is broken for good.
+async fn accept(listener: &Listener, workers: &[Worker]) -> io::Error {
+    let open = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let mut failures = 0_u32;
+    for worker in workers.iter().cycle() {
+        let accepted = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(error) if failures >= ACCEPT_FAILURES_MAX => return error,
+                Err(error) => {
+                    // Out of file descriptors, or a peer that went away: pause, so that this is no busy loop.
+                    failures += 1;
+                    warn!({ field::ERROR } = %error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        };
+        failures = 0;
+        match open.clone().try_acquire_owned() {
+            Ok(permit) => worker.adopt(accepted, permit),
+            Err(_) => warn!({ field::COUNT } = limits::CONNECTIONS_MAX, "too many connections: one was closed"),
+        }
+    }
+    io::Error::other("there is no serving thread")
+}
+
+/// Failures to accept, one after the other, after which the listener counts as broken.
+const ACCEPT_FAILURES_MAX: u32 = 1_000;
+/// Pause after a failure to accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

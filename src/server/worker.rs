@@ -11,7 +11,7 @@ use tonic::{service::Routes, transport::Server};
 use tracing::{error, warn};
 
 use super::{Draining, limits, listener::Accepted};
-use crate::{service::Outbox, telemetry::field};
+use crate::{service::{Outbox, Reply}, telemetry::field};
 
 /// A serving thread.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Worker {
         at: usize,
         threads: usize,
         routes: Routes,
-        outbox: Arc<Outbox>,
+        outbox: Arc<Outbox<Reply>>,
         draining: Draining,
     ) -> io::Result<Self> {
         // Not bounded: connections are, by `CONNECTIONS_MAX`.

@@ -2,25 +2,32 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
 };
 
 use jiff::Timestamp;
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 use tracing::error;
 
 use super::{
-    Core, Outbox, Service,
+    Core, Outbox, Queue, Service,
     recorded::{Recorded, Sameness},
     refusal::Refusal,
     snapshot::Snapshot,
     writer::{Job, Message},
 };
 use crate::{
-    domain::{export::ProposedExport, licence::Standing, request::RawRequest},
-    engine::{self, Assessment, Decision},
+    domain::{
+        export::ProposedExport,
+        licence::{ExchangeRates, Standing},
+        request::RawRequest,
+    },
+    engine::{self, Assessment, Decision, Known, PartyHit},
     ledger::Digest,
+    rulebook::Rulebook,
     store::RequestKey,
     telemetry::field,
 };
@@ -60,13 +67,14 @@ pub struct Answer {
 /// What the writer or the check itself says.
 pub type Reply = Result<Box<Answer>, Refusal>;
 
-/// The way to a reply.
-#[derive(Debug)]
+/// The way to a reply; a future of it.
 pub enum Pending {
-    /// It is there.
-    Ready(Reply),
+    /// It is there; taken once.
+    Ready(Option<Reply>),
     /// It comes when the record is on the disk.
     Waiting(oneshot::Receiver<Reply>),
+    /// The writer has no room yet.
+    Queued(Pin<Box<dyn Future<Output = Pending> + Send>>),
 }
 
 /// A question that is assessed and only needs the writer.
@@ -85,12 +93,29 @@ pub(super) struct Assessed {
 }
 
 impl Pending {
-    /// Waits for the reply.
-    pub async fn reply(self) -> Reply {
-        match self {
-            Self::Ready(reply) => reply,
-            // The writer drops a slot only when the daemon ends.
-            Self::Waiting(slot) => slot.await.unwrap_or(Err(Refusal::Draining)),
+    fn ready(reply: Reply) -> Self {
+        Self::Ready(Some(reply))
+    }
+
+    /// Is it past the queue? Pending as long as it waits for room there.
+    pub fn poll_queued(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Self::Queued(queued) = self {
+            *self = ready!(queued.as_mut().poll(cx));
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Future for Pending {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        ready!(self.poll_queued(cx));
+        match &mut *self {
+            Self::Ready(reply) => Poll::Ready(reply.take().unwrap_or(Err(Refusal::Internal))),
+            // The writer lets go of a slot without an answer only when the daemon ends.
+            Self::Waiting(slot) => Pin::new(slot).poll(cx).map(|reply| reply.unwrap_or(Err(Refusal::Draining))),
+            Self::Queued(_) => Poll::Pending,
         }
     }
 }
@@ -103,30 +128,42 @@ impl Service {
     pub fn check(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
         match self.core.assess(question) {
             Ok(assessed) => match self.queue.room.clone().try_acquire_owned() {
-                Ok(room) => self.enqueue(assessed, room, outbox),
-                Err(_) => Pending::Ready(Err(Refusal::QueueFull)),
+                Ok(room) => self.queue.push(assessed, room, outbox.clone()),
+                Err(TryAcquireError::NoPermits) => Pending::ready(Err(Refusal::QueueFull)),
+                Err(TryAcquireError::Closed) => Pending::ready(Err(Refusal::Draining)),
             },
-            Err(reply) => Pending::Ready(reply),
+            Err(reply) => Pending::ready(reply),
         }
     }
 
-    /// Decides a question, and waits while too many wait for the writer.
-    pub async fn check_patiently(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
-        match self.core.assess(question) {
-            Ok(assessed) => match self.queue.room.clone().acquire_owned().await {
-                Ok(room) => self.enqueue(assessed, room, outbox),
-                Err(_) => Pending::Ready(Err(Refusal::Draining)),
-            },
-            Err(reply) => Pending::Ready(reply),
+    /// Decides a question, and waits while too many wait for the writer: backpressure for streams.
+    pub fn check_patiently(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
+        let assessed = match self.core.assess(question) {
+            Ok(assessed) => assessed,
+            Err(reply) => return Pending::ready(reply),
+        };
+        let room = self.queue.room.clone();
+        let (queue, outbox) = (self.queue.clone(), outbox.clone());
+        match room.clone().try_acquire_owned() {
+            Ok(room) => queue.push(assessed, room, outbox),
+            Err(TryAcquireError::Closed) => Pending::ready(Err(Refusal::Draining)),
+            Err(TryAcquireError::NoPermits) => Pending::Queued(Box::pin(async move {
+                match room.acquire_owned().await {
+                    Ok(room) => queue.push(assessed, room, outbox),
+                    Err(_) => Pending::ready(Err(Refusal::Draining)),
+                }
+            })),
         }
     }
+}
 
-    fn enqueue(&self, assessed: Box<Assessed>, room: OwnedSemaphorePermit, outbox: &Arc<Outbox<Reply>>) -> Pending {
+impl Queue {
+    fn push(&self, assessed: Box<Assessed>, room: OwnedSemaphorePermit, outbox: Arc<Outbox<Reply>>) -> Pending {
         let (slot, waiting) = oneshot::channel();
-        match self.queue.jobs.send(Message::Job(Job { assessed, room, outbox: outbox.clone(), slot })) {
+        match self.jobs.send(Message::Job(Job { assessed, room, outbox, slot })) {
             Ok(()) => Pending::Waiting(waiting),
             // The writer has ended.
-            Err(_) => Pending::Ready(Err(Refusal::StoreUnavailable)),
+            Err(_) => Pending::ready(Err(Refusal::StoreUnavailable)),
         }
     }
 
@@ -175,7 +212,7 @@ impl Core {
     /// A dry run settles on the state as it is, records nothing and reserves nothing.
     fn dry_run(&self, caller: Arc<str>, export: ProposedExport, snapshot: Arc<Snapshot>, now: Timestamp) -> Reply {
         let assessment = assess(&snapshot, &export, export.known_at.unwrap_or(now))?;
-        let decision = settle(&snapshot, &export, assessment)?;
+        let decision = settle(&snapshot, &export, &assessment)?;
         Ok(Box::new(Answer {
             decision,
             export,
@@ -224,16 +261,31 @@ pub(super) fn parse(request: &RawRequest, snapshot: &Snapshot) -> Result<Propose
 }
 
 pub(super) fn assess(snapshot: &Snapshot, export: &ProposedExport, known_at: Timestamp) -> Result<Assessment, Refusal> {
-    guarded(|| engine::assess(&snapshot.rulebook, export, known_at))
+    guarded(|| {
+        let book = &snapshot.rulebook;
+        let hits = exact_hits(book, export);
+        let rates = ExchangeRates::default();
+        engine::assess(&engine::Question { book, export, known: Known::At(known_at), hits: &hits, rates: &rates })
+    })
 }
 
 /// Until the daemon has a register of its own, no licence is known to it and no general authorisation is registered.
 pub(super) fn settle(
     snapshot: &Snapshot,
     export: &ProposedExport,
-    assessment: Assessment,
+    assessment: &Assessment,
 ) -> Result<Decision, Refusal> {
-    guarded(|| engine::settle(&snapshot.rulebook, export, assessment, &Standing::default()))
+    guarded(|| engine::settle(&snapshot.rulebook, export, &Standing::default(), assessment))
+}
+
+/// Parties whose name is on a list of the rulebook, to the letter after normalising. Until names are screened for
+/// likeness, the daemon knows these only.
+fn exact_hits(book: &Rulebook, export: &ProposedExport) -> Vec<PartyHit> {
+    let parties = export.parties.iter().enumerate();
+    parties
+        .flat_map(|(party, named)| book.listed_names.get(&named.normal_name).into_iter().flatten().map(move |on| (party, on)))
+        .map(|(party, on)| PartyHit { list: on.list, party, listed_name: on.name.clone(), listed: on.listed })
+        .collect()
 }
 
 /// A fault in one decision must not take the others down: no answer is given to it, and so no permission.

@@ -4,6 +4,8 @@
 //! derive from the request as it was sent and from the decision, not from any rulebook, so that the index can be built
 //! anew from records alone.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest as _, Sha256};
 
 use super::refusal::Refusal;
@@ -84,7 +86,7 @@ pub struct Findable<'a> {
     /// The outcome of the export.
     pub outcome: Outcome,
     /// Ids of the rules that fired.
-    pub rules: &'a [&'a str],
+    pub rules: &'a BTreeSet<&'a str>,
 }
 
 impl Findable<'_> {
@@ -201,7 +203,7 @@ impl Filter {
         self.from_ms.is_none_or(|from| time_ms >= from)
             && self.until_ms.is_none_or(|until| time_ms < until)
             && self.outcome.is_none_or(|outcome| outcome == record.outcome)
-            && self.rule.as_deref().is_none_or(|rule| record.rules.contains(&rule))
+            && self.rule.as_deref().is_none_or(|rule| record.rules.contains(rule))
             && self.exporter.as_ref().is_none_or(|name| exporter(request).as_ref() == Some(name))
             && self.party.as_ref().is_none_or(|name| parties(request).any(|party| party == *name))
             && self.destination.as_deref().is_none_or(|place| destinations(request).any(|there| there == place))

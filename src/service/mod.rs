@@ -6,6 +6,7 @@
 //!
 //! This room knows no gRPC and no status codes; it says what is so, and the server says it on the wire.
 
+mod advice;
 mod check;
 mod decision_id;
 mod filter;
@@ -28,6 +29,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
+pub use advice::{Advice, advice};
 pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
@@ -116,6 +118,7 @@ struct Core {
 }
 
 /// The way to the writer.
+#[derive(Clone)]
 struct Queue {
     jobs: Sender<Message>,
     /// Bounds what waits: a permit goes with every job and comes back when it is answered.

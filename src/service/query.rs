@@ -1,13 +1,16 @@
 //! Finding decisions again. Whatever is read proves itself first; terms only narrow, the record decides.
 
+use tracing::error;
+
 use super::{
-    DecisionId, Service,
+    DecisionId, DecisionIdError, Filter, Service,
     check::Reply,
     filter::{Findable, RawFilter},
     page,
     recorded::Recorded,
     refusal::Refusal,
 };
+use crate::{store::StoreError, telemetry::field};
 
 /// Decisions on a page when the caller does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
@@ -34,7 +37,7 @@ impl Service {
     /// [`Refusal::InvalidRequest`] for a text that is no id, [`Refusal::NotFound`], [`Refusal::RecordDamaged`].
     pub fn decision(&self, id: &str) -> Result<Recorded, Refusal> {
         let read: DecisionId =
-            id.parse().map_err(|error: super::DecisionIdError| Refusal::field("decision_id", "DECISION_ID", error.to_string()))?;
+            id.parse().map_err(|error: DecisionIdError| Refusal::field("decision_id", "DECISION_ID", error.to_string()))?;
         let not_found = || Refusal::NotFound(read.to_string());
         let recorded = match self.core.recorded(read.sequence()) {
             Err(Refusal::NotFound(_)) => return Err(not_found()),
@@ -73,7 +76,10 @@ impl Service {
         let start = page::read(page_token, seal)?;
         let filter = filter.parse()?;
         let store = &self.core.store;
-        let unavailable = |fault| self.core.unreadable(&fault);
+        let unavailable = |fault: StoreError| {
+            error!({ field::ERROR } = %fault, "the index cannot be read");
+            Refusal::StoreUnavailable
+        };
         let mut before = start.unwrap_or_else(|| store.size());
         if let Some(until) = filter.until_ms {
             before = before.min(store.sequence_after(until).map_err(unavailable)?);
@@ -113,7 +119,7 @@ impl Service {
     }
 
     /// The record at `sequence`, if the filter takes it.
-    fn taken(&self, sequence: u64, filter: &super::Filter) -> Result<Option<Recorded>, Refusal> {
+    fn taken(&self, sequence: u64, filter: &Filter) -> Result<Option<Recorded>, Refusal> {
         let recorded = match self.core.recorded(sequence) {
             // An entry of another kind.
             Err(Refusal::NotFound(_)) => return Ok(None),

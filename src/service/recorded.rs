@@ -1,6 +1,6 @@
 //! A decision as it was recorded, read back.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tracing::error;
 
@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     domain::{outcome::Outcome, request::RawRequest},
-    engine::Decision,
+    engine::{self, Decision, Finder, canonical},
     ledger::{Body, Digest, Entry, EntryKind},
-    rulebook::{Bundle, Rulebook},
+    rulebook::{self, Bundle, Rulebook},
     store::{Derived, RequestKey},
     telemetry::field,
 };
@@ -35,6 +35,8 @@ pub struct Recorded {
     pub request_bytes: Vec<u8>,
     /// The decision.
     pub decision: Decision,
+    /// The rulebook that decided.
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// How a recorded request is to a new one.
@@ -55,10 +57,10 @@ impl Recorded {
         DecisionId::of(self.entry.sequence, self.entry.time_ms)
     }
 
-    /// What a filter looks at.
+    /// Ids of the rules and of the engine's own findings that fired, each once.
     #[must_use]
-    pub fn rules(&self) -> Vec<&str> {
-        self.decision.rules()
+    pub fn rules(&self) -> BTreeSet<&str> {
+        rules_of(&self.decision, &self.snapshot.rulebook)
     }
 
     /// How this request is to that one. Requests are compared as what they say: another order of fields on the wire, or
@@ -75,6 +77,17 @@ impl Recorded {
     }
 }
 
+/// Ids of the rules and of the engine's own findings of a decision, each once.
+pub(super) fn rules_of<'a>(decision: &Decision, book: &'a Rulebook) -> BTreeSet<&'a str> {
+    let findings = decision.lines.iter().flat_map(|line| &line.findings);
+    findings
+        .filter_map(|finding| match finding.finder {
+            Finder::Rule(ix) => book.rule(ix).map(|rule| &*rule.id),
+            Finder::Engine(own) => Some(own.id()),
+        })
+        .collect()
+}
+
 /// Everything under which a record is found, from entry and body alone.
 #[must_use]
 pub fn derive(entry: &Entry, body: &Body, read: ReadRequest) -> Derived {
@@ -84,8 +97,7 @@ pub fn derive(entry: &Entry, body: &Body, read: ReadRequest) -> Derived {
     let (Some(request), Some(outcome)) = (read(&body.request), Outcome::from_code(entry.outcome)) else {
         return Derived::default();
     };
-    let decision = Decision::from_canonical(&body.decision).ok();
-    let rules = decision.as_ref().map(Decision::rules).unwrap_or_default();
+    let rules = engine::rule_ids(&body.decision).unwrap_or_default();
     let request_key = request.request_id.as_deref().map(|id| RequestKey::of(&entry.caller, id));
     let terms = Findable { request: &request, outcome, rules: &rules }.terms();
     Derived { request_key, terms }
@@ -95,7 +107,7 @@ impl Core {
     /// Reads the decision at `sequence`.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] where there is no decision, [`Refusal::RecordDamaged`], [`Refusal::StoreUnavailable`].
+    /// [`Refusal::NotFound`] where there is no decision; [`Refusal::RecordDamaged`] where one cannot be read.
     pub(super) fn recorded(&self, sequence: u64) -> Result<Recorded, Refusal> {
         let damaged = |why: &dyn std::fmt::Display| {
             error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
@@ -107,18 +119,19 @@ impl Core {
             Err(fault) => return Err(damaged(&fault)),
         };
         let body = stored.body().map_err(|fault| damaged(&fault))?;
-        let decision = Decision::from_canonical(&body.decision).map_err(|fault| damaged(&fault))?;
         let request = (self.read)(&body.request).ok_or_else(|| damaged(&"the request does not decode"))?;
-        Ok(Recorded { entry: stored.entry, request, request_bytes: body.request, decision })
+        let snapshot = self.snapshot_of(&stored.entry.rulebook, sequence)?;
+        let decision = canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
+        Ok(Recorded { entry: stored.entry, request, request_bytes: body.request, decision, snapshot })
     }
 
     /// The answer that a record holds, told with the rulebook that decided it.
     ///
     /// # Errors
-    /// [`Refusal::RecordDamaged`] when that rulebook is not in the log or compiles no more.
+    /// [`Refusal::RecordDamaged`] when the request does not hold under that rulebook, which it did.
     pub fn answer_of(&self, recorded: Recorded, from_record: bool) -> Reply {
         let sequence = recorded.entry.sequence;
-        let snapshot = self.snapshot_of(&recorded.entry.rulebook, sequence)?;
+        let snapshot = recorded.snapshot;
         let export = recorded.request.parse(&snapshot.rulebook.vocabulary).map_err(|violations| {
             let why = Refusal::InvalidRequest(violations);
             error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a recorded request does not hold");
@@ -150,7 +163,7 @@ impl Core {
         let stored = self.store.record(activation).map_err(|fault| damaged(&fault.to_string()))?;
         let body = stored.and_then(|stored| stored.body().ok()).ok_or_else(|| damaged("its record cannot be read"))?;
         let bundle = Bundle::from_bytes(&body.request).map_err(|fault| damaged(&fault.to_string()))?;
-        let rulebook = Rulebook::compile(&bundle).map_err(|_| damaged("it compiles no more"))?;
+        let rulebook = rulebook::compile(bundle).rulebook.ok_or_else(|| damaged("it compiles no more"))?;
         let snapshot = Arc::new(Snapshot::of(rulebook));
         if snapshot.digest != *digest {
             return Err(damaged("its digest is another"));

@@ -19,9 +19,11 @@ use super::{
     check::{Answer, Assessed, Reply, assess, parse, settle},
     filter::Findable,
     fold::State,
+    recorded::rules_of,
 };
 use crate::{
     domain::request::RawRequest,
+    engine::canonical,
     ledger::{Body, Digest, Entry, EntryKind, SALT_LENGTH, commitment},
     store::{Record, RequestKey, StoreError, Term, Writer},
     telemetry::field,
@@ -201,10 +203,10 @@ impl Scribe {
             let assessment = assess(&current, &export, now)?;
             (export, assessment)
         };
-        let decision = settle(&current, &export, assessment)?;
-        let rules = decision.rules();
+        let decision = settle(&current, &export, &assessment)?;
+        let rules = rules_of(&decision, &current.rulebook);
         let terms = Findable { request: &request, outcome: decision.outcome, rules: &rules }.terms();
-        let body = Body { request: bytes.into(), decision: decision.to_canonical() };
+        let body = Body { request: bytes.into(), decision: canonical::encode(&current.rulebook, &decision) };
         let mut next = state.clone();
         next.advance(EntryKind::DecisionMade, current.digest);
         let draft = Draft {

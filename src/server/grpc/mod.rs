@@ -1,4 +1,60 @@
-//! gRPC.
+//! gRPC: one file a service; [`convert`] is the only border between the wire and the domain.
+
+mod check;
 pub mod codec;
 pub mod convert;
+mod frame;
+mod log;
+pub mod render;
 pub mod status;
+
+use std::sync::Arc;
+
+use prost::Message;
+use tonic::service::Routes;
+use tonic_reflection::server::{Builder, v1::ServerReflectionServer, v1alpha};
+
+pub use check::{Answers, ExportControl};
+pub use log::DecisionLog;
+use server::export_control_service_server::ExportControlServiceServer;
+
+use super::{Draining, limits::MESSAGE_BYTES_MAX};
+use crate::{
+    domain::request::RawRequest,
+    ledger::{Body, Entry},
+    proto::{DESCRIPTOR_SET, v1, v1::decision_log_service_server::DecisionLogServiceServer},
+    service::{self, Outbox, Reply, Service},
+    store::Derived,
+};
+
+/// The serving side of `ExportControlService` over undecoded messages (see `build.rs`).
+#[expect(clippy::pedantic, unused_qualifications, reason = "generated code; the proto files hold its documentation")]
+pub mod server {
+    tonic::include_proto!("slagboom.v1.ExportControlService");
+
+    pub use export_control_service_server::ExportControlService;
+}
+
+/// Full names of our services, for health.
+pub const SERVICE_NAMES: [&str; 2] = ["slagboom.v1.ExportControlService", "slagboom.v1.DecisionLogService"];
+
+/// Our services on the thread whose outbox this is.
+#[must_use]
+pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, draining: Draining) -> Routes {
+    let control = ExportControl::new(service.clone(), outbox, draining);
+    let log = DecisionLog(service.clone());
+    Routes::new(ExportControlServiceServer::new(control).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(DecisionLogServiceServer::new(log).max_decoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+/// Reads the bytes of a request as they are recorded: the message as the caller encoded it.
+#[must_use]
+pub fn read_request(bytes: &[u8]) -> Option<RawRequest> {
+    v1::CheckExportRequest::decode(bytes).ok().map(convert::raw_request)
+}
+
+/// Derives what a record is found by, for the store to build its indexes anew.
+#[must_use]
+pub fn derive(entry: &Entry, body: &Body) -> Derived {
+    service::derive(entry, body, read_request)
+}

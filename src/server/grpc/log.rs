@@ -1,0 +1,97 @@
+//! `DecisionLogService`: recorded decisions, found again.
+
+use std::sync::Arc;
+
+use prost::Message;
+use tokio::task::spawn_blocking;
+use tonic::{Request, Response, Status};
+use tracing::error;
+
+use super::{convert, render, status::status};
+use crate::{
+    proto::v1::{self, decision_log_service_server},
+    server::limits::PAGE_BYTES_MAX,
+    service::{RawFilter, Recorded, Refusal, Service},
+    telemetry::field,
+};
+
+/// The service; it reads on threads of its own, so that a search holds no check up.
+#[derive(Clone)]
+pub struct DecisionLog(pub Arc<Service>);
+
+#[tonic::async_trait]
+impl decision_log_service_server::DecisionLogService for DecisionLog {
+    async fn get_decision(
+        &self,
+        request: Request<v1::GetDecisionRequest>,
+    ) -> Result<Response<v1::GetDecisionResponse>, Status> {
+        let id = request.into_inner().decision_id;
+        let recorded = self.read(move |service| tell(service, service.decision(&id)?)).await?;
+        Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
+    }
+
+    async fn list_decisions(
+        &self,
+        request: Request<v1::ListDecisionsRequest>,
+    ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+        let request = request.into_inner();
+        let page = self
+            .read(move |service| {
+                let filter = filter(&request)?;
+                let told = |recorded| {
+                    let told = tell(service, recorded)?;
+                    let length = told.encoded_len();
+                    Ok((told, length))
+                };
+                service.decisions(&filter, request.page_size, &request.page_token, PAGE_BYTES_MAX, told)
+            })
+            .await?;
+        let response = v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token };
+        Ok(Response::new(response))
+    }
+}
+
+impl DecisionLog {
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Status> {
+        let service = self.0.clone();
+        let read = spawn_blocking(move || work(&service)).await;
+        let read = read.unwrap_or_else(|fault| {
+            error!({ field::ERROR } = %fault, "reading failed");
+            Err(Refusal::Internal)
+        });
+        read.map_err(|refusal| status(&refusal))
+    }
+}
+
+fn tell(service: &Service, recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {
+    let sequence = recorded.entry.sequence;
+    let request = v1::CheckExportRequest::decode(&*recorded.request_bytes)
+        .map_err(|_| Refusal::RecordDamaged { sequence })?;
+    let answer = service.answer_of(recorded)?;
+    Ok(v1::RecordedDecision { decision: Some(render::decision(&answer)), request: Some(request) })
+}
+
+fn filter(request: &v1::ListDecisionsRequest) -> Result<RawFilter, Refusal> {
+    let outcome = match v1::Outcome::try_from(request.outcome) {
+        Ok(outcome) => convert::outcome_from(outcome),
+        Err(_) => return Err(Refusal::field("outcome", "UNKNOWN", format!("`{}` is no outcome", request.outcome))),
+    };
+    let instant_ms = |name: &str, at: Option<&prost_types::Timestamp>| match at.map(convert::instant) {
+        None => Ok(None),
+        Some(Some(at)) => Ok(Some(at.as_millisecond())),
+        Some(None) => Err(Refusal::field(name, "INSTANT", "not an instant of the years that there are")),
+    };
+    Ok(RawFilter {
+        exporter: request.exporter.clone(),
+        party: request.party.clone(),
+        destination: request.destination.clone(),
+        eccn: request.eccn.clone(),
+        outcome,
+        rule: request.rule.clone(),
+        from_ms: instant_ms("recorded_from", request.recorded_from.as_ref())?,
+        until_ms: instant_ms("recorded_until", request.recorded_until.as_ref())?,
+    })
+}
