@@ -1,4 +1,5 @@
 //! slagboom
 
 pub mod domain;
+pub mod engine;
 pub mod rulebook;
