@@ -4,6 +4,7 @@ pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod proto;

@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn decimals_are_those_of_the_standard() {
-        let digits = |code: &str| CURRENCIES.iter().find(|(known, _)| *known == code).map(|(_, digits)| *digits);
+        let digits =
+            |code: &str| CURRENCIES.iter().find(|(known, _)| *known == code).map(|(_, digits)| *digits);
         assert_eq!(digits("EUR"), Some(2));
         assert_eq!(digits("JPY"), Some(0));
         assert_eq!(digits("KWD"), Some(3));

@@ -539,7 +539,7 @@ pub struct PartiesDoc {
     /// Party lists by id.
     pub lists: Vec<String>,
     /// Roles looked at: `exporter`, `consignee`, `end_user`, `buyer`, `intermediate_consignee`, `forwarder`,
-    /// `broker`, `bank`; all when left out.
+    /// `broker`, `bank`; all but the exporter when left out.
     #[serde(default)]
     pub roles: Vec<String>,
 }
