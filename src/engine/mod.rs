@@ -10,6 +10,7 @@ mod decision;
 mod evaluate;
 mod explain;
 mod horizon;
+mod rule_ids;
 mod settle;
 mod tri;
 
@@ -19,5 +20,6 @@ pub use decision::{
     LineDecision, PermitOffer, Upcoming,
 };
 pub use evaluate::PartyHit;
+pub use rule_ids::rule_ids;
 pub use settle::settle;
 pub use tri::{Missing, Tri};

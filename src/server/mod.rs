@@ -58,7 +58,7 @@ pub type Draining = watch::Receiver<bool>;
 
 /// Serves the whole product on `listener` until `shutdown` is over or the store fails, then drains.
 ///
-/// Draining: health says NOT_SERVING, no new connection or call is taken, calls in flight are answered, and only then
+/// Draining: health says `NOT_SERVING`, no new connection or call is taken, calls in flight are answered, and only then
 /// does this return; the caller closes the service afterwards.
 ///
 /// # Errors
@@ -70,14 +70,10 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let reflection = if options.reflection { Some(grpc::reflection()?) } else { None };
     let mut readiness = service.readiness();
     let routes = |outbox: Arc<Outbox<Reply>>, draining: Draining| {
-        let mut routes = grpc::routes(&service, outbox, draining).add_service(health_service.clone());
-        if let Some((v1, v1alpha)) = reflection.clone() {
-            routes = routes.add_service(v1).add_service(v1alpha);
-        }
-        routes
+        let routes = grpc::routes(&service, outbox, draining).add_service(health_service.clone());
+        if options.reflection { grpc::with_reflection(routes).map_err(io::Error::other) } else { Ok(routes) }
     };
     let failed = async {
         loop {
@@ -117,7 +113,7 @@ async fn report(health: &HealthReporter, readiness: Readiness) {
 pub async fn serve(
     listener: Listener,
     options: &ServeOptions,
-    routes: impl Fn(Arc<Outbox<Reply>>, Draining) -> Routes,
+    routes: impl Fn(Arc<Outbox<Reply>>, Draining) -> io::Result<Routes>,
     ended: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (drain, draining) = watch::channel(false);
@@ -126,7 +122,7 @@ pub async fn serve(
     let mut workers = Vec::with_capacity(runtimes);
     for at in 0..runtimes {
         let outbox = Arc::new(Outbox::default());
-        let routes = routes(outbox.clone(), draining.clone());
+        let routes = routes(outbox.clone(), draining.clone())?;
         workers.push(Worker::start(at, threads_each, routes, outbox, draining.clone())?);
     }
     tokio::pin!(ended);
@@ -138,8 +134,7 @@ pub async fn serve(
         }
     };
     drop(listener);
-    // An error means that every worker has ended already.
-    drop(drain.send(true));
+    drain.send_replace(true);
     info!("draining: no new calls, those in flight are answered");
     let drained = async {
         for worker in &mut workers {
@@ -169,9 +164,10 @@ async fn accept(listener: &Listener, workers: &[Worker]) -> io::Error {
             }
         };
         failures = 0;
-        match open.clone().try_acquire_owned() {
-            Ok(permit) => worker.adopt(accepted, permit),
-            Err(_) => warn!({ field::COUNT } = limits::CONNECTIONS_MAX, "too many connections: one was closed"),
+        if let Ok(permit) = open.clone().try_acquire_owned() {
+            worker.adopt(accepted, permit);
+        } else {
+            warn!({ field::COUNT } = limits::CONNECTIONS_MAX, "too many connections: one was closed");
         }
     }
     io::Error::other("there is no serving thread")

@@ -48,8 +48,9 @@ impl Worker {
             });
             // Blocking reads that nobody waits for any more must not hold the shutdown up.
             runtime.shutdown_background();
-            // An error means that nobody waits any more.
-            drop(end.send(()));
+            if end.send(()).is_err() {
+                warn!("a serving thread ended when nobody waited for it any more");
+            }
         })?;
         Ok(Self { connections, ended: Some(ended) })
     }

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, TryAcquireError, oneshot};
 use tracing::error;
 
 use super::{
@@ -74,7 +74,15 @@ pub enum Pending {
     /// It comes when the record is on the disk.
     Waiting(oneshot::Receiver<Reply>),
     /// The writer has no room yet.
-    Queued(Pin<Box<dyn Future<Output = Pending> + Send>>),
+    Queued(Queued),
+}
+
+/// A question that waits for room in the queue.
+pub struct Queued {
+    room: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>,
+    assessed: Option<Box<Assessed>>,
+    outbox: Arc<Outbox<Reply>>,
+    queue: Queue,
 }
 
 /// A question that is assessed and only needs the writer.
@@ -99,8 +107,12 @@ impl Pending {
 
     /// Is it past the queue? Pending as long as it waits for room there.
     pub fn poll_queued(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Self::Queued(queued) = self {
-            *self = ready!(queued.as_mut().poll(cx));
+        if let Self::Queued(queued) = self {
+            let room = ready!(queued.room.as_mut().poll(cx));
+            *self = match (room, queued.assessed.take()) {
+                (Ok(room), Some(assessed)) => queued.queue.push(assessed, room, queued.outbox.clone()),
+                _ => Self::ready(Err(Refusal::Draining)),
+            };
         }
         Poll::Ready(())
     }
@@ -143,16 +155,15 @@ impl Service {
             Err(reply) => return Pending::ready(reply),
         };
         let room = self.queue.room.clone();
-        let (queue, outbox) = (self.queue.clone(), outbox.clone());
         match room.clone().try_acquire_owned() {
-            Ok(room) => queue.push(assessed, room, outbox),
+            Ok(room) => self.queue.push(assessed, room, outbox.clone()),
             Err(TryAcquireError::Closed) => Pending::ready(Err(Refusal::Draining)),
-            Err(TryAcquireError::NoPermits) => Pending::Queued(Box::pin(async move {
-                match room.acquire_owned().await {
-                    Ok(room) => queue.push(assessed, room, outbox),
-                    Err(_) => Pending::ready(Err(Refusal::Draining)),
-                }
-            })),
+            Err(TryAcquireError::NoPermits) => Pending::Queued(Queued {
+                room: Box::pin(room.acquire_owned()),
+                assessed: Some(assessed),
+                outbox: outbox.clone(),
+                queue: self.queue.clone(),
+            }),
         }
     }
 }
@@ -241,7 +252,7 @@ impl Core {
             match recorded.sameness(caller, request_id, request) {
                 Sameness::OtherKey => {}
                 Sameness::OtherRequest => return Some(Err(reused(request_id, &recorded))),
-                Sameness::Same => return Some(self.answer_of(recorded, true)),
+                Sameness::Same => return Some(recorded.into_answer(true)),
             }
         }
         None

@@ -11,7 +11,7 @@ const VERSION: u8 = 1;
 const ACTIVATION_LENGTH: usize = 40;
 
 /// The state after some number of entries.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct State {
     size: u64,
     /// Every activation of a rulebook, in order: its digest and its entry.
@@ -40,6 +40,13 @@ pub enum FoldError {
     /// Bytes that are no state.
     #[error("these bytes are no state of this version")]
     Bytes,
+}
+
+impl Default for State {
+    /// The state before the first entry.
+    fn default() -> Self {
+        Self { size: 0, activations: Vec::new(), activations_digest: digest_of(&[]) }
+    }
 }
 
 impl State {
@@ -136,5 +143,5 @@ fn digest_of(activations: &[(Digest, u64)]) -> Digest {
         bytes.extend(digest.as_bytes());
         bytes.extend(sequence.to_be_bytes());
     }
-    if activations.is_empty() { Digest::default() } else { Digest::of(&bytes) }
+    Digest::of(&bytes)
 }

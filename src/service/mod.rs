@@ -144,7 +144,7 @@ impl Service {
     /// [`OpenError`]; nothing is decided then.
     pub fn open(options: ServiceOptions) -> Result<Self, OpenError> {
         let ServiceOptions { store, rulebook, clock, queue, read, derive } = options;
-        let Opened { store, mut writer, notices } = Store::open(store, derive)?;
+        let Opened { store, mut writer, notices } = Store::open(&store, derive)?;
         let mut state = fold(&store)?;
         let snapshot = Arc::new(Snapshot::of(rulebook));
         let engine_version: Arc<str> = env!("CARGO_PKG_VERSION").into();

@@ -4,7 +4,6 @@ use tracing::error;
 
 use super::{
     DecisionId, DecisionIdError, Filter, Service,
-    check::Reply,
     filter::{Findable, RawFilter},
     page,
     recorded::Recorded,
@@ -45,14 +44,6 @@ impl Service {
         };
         // The time in the id must agree: an id of another log finds nothing rather than something else.
         if recorded.id() == read { Ok(recorded) } else { Err(not_found()) }
-    }
-
-    /// The answer that a record holds, for telling it again.
-    ///
-    /// # Errors
-    /// [`Refusal::RecordDamaged`] when the rulebook that decided it cannot be read.
-    pub fn answer_of(&self, recorded: Recorded) -> Reply {
-        self.core.answer_of(recorded, false)
     }
 
     /// A page of the decisions that the filter takes, newest first. Reads the disk.

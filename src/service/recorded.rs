@@ -75,6 +75,29 @@ impl Recorded {
             Sameness::OtherRequest
         }
     }
+
+    /// The answer that the record holds, told with the rulebook that decided it.
+    ///
+    /// # Errors
+    /// [`Refusal::RecordDamaged`] when the request does not hold under that rulebook, which it did.
+    pub fn into_answer(self, from_record: bool) -> Reply {
+        let sequence = self.entry.sequence;
+        let export = self.request.parse(&self.snapshot.rulebook.vocabulary).map_err(|violations| {
+            let why = Refusal::InvalidRequest(violations);
+            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a recorded request does not hold");
+            Refusal::RecordDamaged { sequence }
+        })?;
+        Ok(Box::new(Answer {
+            decision: self.decision,
+            export,
+            snapshot: self.snapshot,
+            caller: self.entry.caller.into(),
+            sequence: Some(sequence),
+            time_ms: self.entry.time_ms,
+            engine_version: self.entry.engine_version.into(),
+            from_record,
+        }))
+    }
 }
 
 /// Ids of the rules and of the engine's own findings of a decision, each once.
@@ -123,30 +146,6 @@ impl Core {
         let snapshot = self.snapshot_of(&stored.entry.rulebook, sequence)?;
         let decision = canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
         Ok(Recorded { entry: stored.entry, request, request_bytes: body.request, decision, snapshot })
-    }
-
-    /// The answer that a record holds, told with the rulebook that decided it.
-    ///
-    /// # Errors
-    /// [`Refusal::RecordDamaged`] when the request does not hold under that rulebook, which it did.
-    pub fn answer_of(&self, recorded: Recorded, from_record: bool) -> Reply {
-        let sequence = recorded.entry.sequence;
-        let snapshot = recorded.snapshot;
-        let export = recorded.request.parse(&snapshot.rulebook.vocabulary).map_err(|violations| {
-            let why = Refusal::InvalidRequest(violations);
-            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a recorded request does not hold");
-            Refusal::RecordDamaged { sequence }
-        })?;
-        Ok(Box::new(Answer {
-            decision: recorded.decision,
-            export,
-            snapshot,
-            caller: recorded.entry.caller.into(),
-            sequence: Some(sequence),
-            time_ms: recorded.entry.time_ms,
-            engine_version: recorded.entry.engine_version.into(),
-            from_record,
-        }))
     }
 
     /// The rulebook of this digest: in force, at hand, or compiled from the log.

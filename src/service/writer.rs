@@ -166,19 +166,19 @@ impl Scribe {
         {
             return asker.answer(reply);
         }
-        let asked = (assessed.caller.clone(), request_id);
-        if let Some(same) = batch.asked.get(&asked).and_then(|at| batch.settled.get_mut(*at)) {
+        let key = (assessed.caller.clone(), request_id);
+        if let Some(same) = batch.asked.get(&key).and_then(|at| batch.settled.get_mut(*at)) {
             if same.request == assessed.request {
                 same.askers.push(asker);
             } else {
                 let decision_id = DecisionId::of(same.answer.sequence.unwrap_or_default(), same.answer.time_ms);
-                asker.answer(Err(Refusal::RequestIdReused { request_id: asked.1.into(), decision_id }));
+                asker.answer(Err(Refusal::RequestIdReused { request_id: key.1.into(), decision_id }));
             }
             return;
         }
         match self.decide(*assessed, now, state) {
             Ok((answer, request, record)) => {
-                batch.asked.insert(asked, batch.settled.len());
+                batch.asked.insert(key, batch.settled.len());
                 batch.settled.push(Settled { answer, request, askers: vec![asker] });
                 batch.records.push(record);
             }

@@ -86,7 +86,7 @@ impl server::ExportControlService for ExportControl {
             caller,
             service: self.service.clone(),
             outbox: self.outbox.clone(),
-            input: Input::Open(request.into_inner()),
+            input: Input::Open(Box::new(request.into_inner())),
             drained,
             owed: VecDeque::new(),
         }))
@@ -127,7 +127,7 @@ pub struct Answers {
 
 /// What still comes in.
 enum Input {
-    Open(Streaming<Incoming>),
+    Open(Box<Streaming<Incoming>>),
     /// The client has said all; the stream ends well when all is answered.
     Ended,
     /// Nothing more is read; the stream ends with this status when all is answered.
@@ -148,7 +148,7 @@ impl Answers {
                 self.input = Input::Broken(Box::new(status(&Refusal::Draining)));
                 return;
             }
-            match Pin::new(input).poll_next(cx) {
+            match Pin::new(&mut **input).poll_next(cx) {
                 Poll::Pending => return,
                 Poll::Ready(None) => self.input = Input::Ended,
                 Poll::Ready(Some(Err(broken))) => self.input = Input::Broken(Box::new(broken)),

@@ -26,7 +26,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let id = request.into_inner().decision_id;
-        let recorded = self.read(move |service| tell(service, service.decision(&id)?)).await?;
+        let recorded = self.read(move |service| tell(service.decision(&id)?)).await?;
         Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
     }
 
@@ -39,7 +39,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
             .read(move |service| {
                 let filter = filter(&request)?;
                 let told = |recorded| {
-                    let told = tell(service, recorded)?;
+                    let told = tell(recorded)?;
                     let length = told.encoded_len();
                     Ok((told, length))
                 };
@@ -66,11 +66,11 @@ impl DecisionLog {
     }
 }
 
-fn tell(service: &Service, recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {
+fn tell(recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {
     let sequence = recorded.entry.sequence;
     let request = v1::CheckExportRequest::decode(&*recorded.request_bytes)
         .map_err(|_| Refusal::RecordDamaged { sequence })?;
-    let answer = service.answer_of(recorded)?;
+    let answer = recorded.into_answer(false)?;
     Ok(v1::RecordedDecision { decision: Some(render::decision(&answer)), request: Some(request) })
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use tonic::service::Routes;
-use tonic_reflection::server::{Builder, v1::ServerReflectionServer, v1alpha};
+use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use check::{Answers, ExportControl};
 pub use log::DecisionLog;
@@ -45,6 +45,19 @@ pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, draining: Drai
     let log = DecisionLog(service.clone());
     Routes::new(ExportControlServiceServer::new(control).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(DecisionLogServiceServer::new(log).max_decoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+/// The same with reflection, v1 and v1alpha, over our services and health.
+///
+/// # Errors
+/// When the descriptors of our own build do not decode.
+pub fn with_reflection(routes: Routes) -> Result<Routes, ReflectionError> {
+    let described = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes.add_service(described().build_v1()?).add_service(described().build_v1alpha()?))
 }
 
 /// Reads the bytes of a request as they are recorded: the message as the caller encoded it.
