@@ -281,7 +281,9 @@ impl FromStr for Listen {
                 "`{address}` is reachable from other machines, and this version has no TLS: use a loopback address \
                  such as `127.0.0.1:7443`, or `unix:PATH`"
             )),
-            Err(_) => refuse(format!("`{text}` is neither an address and port such as `127.0.0.1:7443` nor `unix:PATH`")),
+            Err(_) => refuse(format!(
+                "`{text}` is neither an address and port such as `127.0.0.1:7443` nor `unix:PATH`"
+            )),
         }
     }
 }
@@ -304,7 +306,9 @@ fn number<T: FromStr>(name: &'static str, value: &str) -> Result<T, ConfigError>
 }
 
 fn boolean(name: &'static str, value: &str) -> Result<bool, ConfigError> {
-    value.parse().map_err(|_| ConfigError::Value { name, why: format!("`{value}` is neither `true` nor `false`") })
+    value
+        .parse()
+        .map_err(|_| ConfigError::Value { name, why: format!("`{value}` is neither `true` nor `false`") })
 }
 
 #[cfg(test)]
@@ -363,7 +367,9 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_refused() {
-        for file in ["threads: 0", "queue: 0", "shutdown_grace_s: 100000", "log: 'a=b=c'", "threads: many", "- a"] {
+        for file in
+            ["threads: 0", "queue: 0", "shutdown_grace_s: 100000", "log: 'a=b=c'", "threads: many", "- a"]
+        {
             assert!(load(file, &[], Layer::default()).is_err(), "{file}");
         }
     }

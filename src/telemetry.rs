@@ -36,7 +36,9 @@ pub fn start(filter: &str, format: LogFormat) {
     let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Human => tracing_subscriber::registry().with(filter).with(lines).try_init(),
-        LogFormat::Json => tracing_subscriber::registry().with(filter).with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            tracing_subscriber::registry().with(filter).with(lines.json().flatten_event(true)).try_init()
+        }
     };
     // An error means that a test or an embedding program has set up its own lines; they are as good.
     drop(started);

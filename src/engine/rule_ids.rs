@@ -60,7 +60,10 @@ impl<'a> Walk<'a> {
     fn finder(&mut self) -> Option<&'a str> {
         if self.u8()? == 0 {
             let code = self.u8()?;
-            return EngineFinding::ALL.into_iter().find(|finding| finding.code() == code).map(EngineFinding::id);
+            return EngineFinding::ALL
+                .into_iter()
+                .find(|finding| finding.code() == code)
+                .map(EngineFinding::id);
         }
         let id = self.text()?;
         self.skip(4 + 1)?;

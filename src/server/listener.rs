@@ -147,7 +147,8 @@ impl Accepted {
 fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
 
-    let in_use = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{}` {why}", path.display())));
+    let in_use =
+        |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{}` {why}", path.display())));
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),

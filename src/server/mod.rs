@@ -91,6 +91,10 @@ pub async fn run(
             () = failed => store_failed = true,
         }
         report(&health, Readiness::Draining).await;
+        // Watches of health never end by themselves; without a status they do, after they have told the last one.
+        for name in health_names() {
+            health.clone().clear_service_status(name).await;
+        }
     };
     let served = serve(listener, &options, routes, ended).await;
     if store_failed { Err(ServeError::StoreFailed) } else { served }
@@ -99,9 +103,14 @@ pub async fn run(
 async fn report(health: &HealthReporter, readiness: Readiness) {
     let status =
         if readiness == Readiness::Ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for name in [""].into_iter().chain(grpc::SERVICE_NAMES) {
+    for name in health_names() {
         health.set_service_status(name, status).await;
     }
+}
+
+/// The names that health knows; the empty one speaks for the whole.
+fn health_names() -> impl Iterator<Item = &'static str> {
+    [""].into_iter().chain(grpc::SERVICE_NAMES)
 }
 
 /// Serves `routes`, made once for each runtime, on `listener` until `ended` is over, then drains.
@@ -136,14 +145,19 @@ pub async fn serve(
     drop(listener);
     drain.send_replace(true);
     info!("draining: no new calls, those in flight are answered");
-    let drained = async {
-        for worker in &mut workers {
-            worker.ended().await;
-        }
-    };
-    let in_time = tokio::time::timeout(options.grace, drained).await.is_ok();
+    let in_time = tokio::time::timeout(options.grace, all_ended(&mut workers)).await.is_ok();
+    if !in_time {
+        workers.iter_mut().for_each(Worker::cut);
+        all_ended(&mut workers).await;
+    }
     accepted?;
     if in_time { Ok(()) } else { Err(ServeError::GraceOver(options.grace)) }
+}
+
+async fn all_ended(workers: &mut [Worker]) {
+    for worker in workers {
+        worker.ended().await;
+    }
 }
 
 /// Deals connections to the workers in turn. Returns when the listener is broken for good.

@@ -11,12 +11,17 @@ use tonic::{service::Routes, transport::Server};
 use tracing::{error, warn};
 
 use super::{Draining, limits, listener::Accepted};
-use crate::{service::{Outbox, Reply}, telemetry::field};
+use crate::{
+    service::{Outbox, Reply},
+    telemetry::field,
+};
 
 /// A serving thread.
 #[derive(Debug)]
 pub struct Worker {
     connections: mpsc::UnboundedSender<(Accepted, OwnedSemaphorePermit)>,
+    /// Dropping it cuts off what is still open.
+    cut: Option<oneshot::Sender<()>>,
     ended: Option<oneshot::Receiver<()>>,
 }
 
@@ -35,6 +40,7 @@ impl Worker {
         // Not bounded: connections are, by `CONNECTIONS_MAX`.
         let (connections, incoming) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
+        let (cut, is_cut) = oneshot::channel::<()>();
         let runtime = if threads > 1 {
             Builder::new_multi_thread().worker_threads(threads).thread_name("serve").enable_all().build()?
         } else {
@@ -43,7 +49,10 @@ impl Worker {
         thread::Builder::new().name(format!("serve-{at}")).spawn(move || {
             runtime.block_on(async move {
                 let answers = tokio::spawn(async move { outbox.deliver().await });
-                serve(routes, incoming, draining).await;
+                tokio::select! {
+                    () = serve(routes, incoming, draining) => {}
+                    _ = is_cut => {}
+                }
                 answers.abort();
             });
             // Blocking reads that nobody waits for any more must not hold the shutdown up.
@@ -52,7 +61,7 @@ impl Worker {
                 warn!("a serving thread ended when nobody waited for it any more");
             }
         })?;
-        Ok(Self { connections, ended: Some(ended) })
+        Ok(Self { connections, cut: Some(cut), ended: Some(ended) })
     }
 
     /// Gives the worker a connection; it is closed when the worker has ended.
@@ -60,10 +69,17 @@ impl Worker {
         drop(self.connections.send((accepted, permit)));
     }
 
+    /// Cuts off calls that are still open; they get no answer.
+    pub fn cut(&mut self) {
+        self.cut = None;
+    }
+
     /// Waits until every connection is closed and the thread is done.
     pub async fn ended(&mut self) {
-        if let Some(ended) = self.ended.take() {
+        if let Some(ended) = &mut self.ended {
+            // An error means the same: the thread is gone.
             drop(ended.await);
+            self.ended = None;
         }
     }
 }
@@ -73,15 +89,16 @@ async fn serve(
     incoming: mpsc::UnboundedReceiver<(Accepted, OwnedSemaphorePermit)>,
     mut draining: Draining,
 ) {
-    let incoming = UnboundedReceiverStream::new(incoming).filter_map(|(accepted, permit): (Accepted, _)| {
-        match accepted.adopt(permit) {
+    let incoming =
+        UnboundedReceiverStream::new(incoming).filter_map(|(accepted, permit): (Accepted, _)| match accepted
+            .adopt(permit)
+        {
             Ok(connection) => Some(Ok::<_, io::Error>(connection)),
             Err(error) => {
                 warn!({ field::ERROR } = %error, "a connection was lost");
                 None
             }
-        }
-    });
+        });
     let drained = async move {
         // An error means that the server is gone, which is the end as well.
         drop(draining.wait_for(|draining| *draining).await);

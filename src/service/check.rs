@@ -126,7 +126,9 @@ impl Future for Pending {
         match &mut *self {
             Self::Ready(reply) => Poll::Ready(reply.take().unwrap_or(Err(Refusal::Internal))),
             // The writer lets go of a slot without an answer only when the daemon ends.
-            Self::Waiting(slot) => Pin::new(slot).poll(cx).map(|reply| reply.unwrap_or(Err(Refusal::Draining))),
+            Self::Waiting(slot) => {
+                Pin::new(slot).poll(cx).map(|reply| reply.unwrap_or(Err(Refusal::Draining)))
+            }
             Self::Queued(_) => Poll::Pending,
         }
     }
@@ -169,7 +171,12 @@ impl Service {
 }
 
 impl Queue {
-    fn push(&self, assessed: Box<Assessed>, room: OwnedSemaphorePermit, outbox: Arc<Outbox<Reply>>) -> Pending {
+    fn push(
+        &self,
+        assessed: Box<Assessed>,
+        room: OwnedSemaphorePermit,
+        outbox: Arc<Outbox<Reply>>,
+    ) -> Pending {
         let (slot, waiting) = oneshot::channel();
         match self.jobs.send(Message::Job(Job { assessed, room, outbox, slot })) {
             Ok(()) => Pending::Waiting(waiting),
@@ -177,7 +184,6 @@ impl Queue {
             Err(_) => Pending::ready(Err(Refusal::StoreUnavailable)),
         }
     }
-
 }
 
 impl Core {
@@ -195,7 +201,11 @@ impl Core {
             return Err(self.dry_run(caller, export, snapshot, now));
         }
         let Some(request_id) = export.request_id.as_deref() else {
-            return Err(Err(Refusal::field("request_id", "REQUIRED", "a check that is recorded needs an id of the request")));
+            return Err(Err(Refusal::field(
+                "request_id",
+                "REQUIRED",
+                "a check that is recorded needs an id of the request",
+            )));
         };
         if export.known_at.is_some() {
             let rule = "only a dry run may look at the law as it was known at another moment";
@@ -221,7 +231,13 @@ impl Core {
     }
 
     /// A dry run settles on the state as it is, records nothing and reserves nothing.
-    fn dry_run(&self, caller: Arc<str>, export: ProposedExport, snapshot: Arc<Snapshot>, now: Timestamp) -> Reply {
+    fn dry_run(
+        &self,
+        caller: Arc<str>,
+        export: ProposedExport,
+        snapshot: Arc<Snapshot>,
+        now: Timestamp,
+    ) -> Reply {
         let assessment = assess(&snapshot, &export, export.known_at.unwrap_or(now))?;
         let decision = settle(&snapshot, &export, &assessment)?;
         Ok(Box::new(Answer {
@@ -271,12 +287,22 @@ pub(super) fn parse(request: &RawRequest, snapshot: &Snapshot) -> Result<Propose
     guarded(|| request.parse(&snapshot.rulebook.vocabulary))?.map_err(Refusal::InvalidRequest)
 }
 
-pub(super) fn assess(snapshot: &Snapshot, export: &ProposedExport, known_at: Timestamp) -> Result<Assessment, Refusal> {
+pub(super) fn assess(
+    snapshot: &Snapshot,
+    export: &ProposedExport,
+    known_at: Timestamp,
+) -> Result<Assessment, Refusal> {
     guarded(|| {
         let book = &snapshot.rulebook;
         let hits = exact_hits(book, export);
         let rates = ExchangeRates::default();
-        engine::assess(&engine::Question { book, export, known: Known::At(known_at), hits: &hits, rates: &rates })
+        engine::assess(&engine::Question {
+            book,
+            export,
+            known: Known::At(known_at),
+            hits: &hits,
+            rates: &rates,
+        })
     })
 }
 
@@ -294,7 +320,9 @@ pub(super) fn settle(
 fn exact_hits(book: &Rulebook, export: &ProposedExport) -> Vec<PartyHit> {
     let parties = export.parties.iter().enumerate();
     parties
-        .flat_map(|(party, named)| book.listed_names.get(&named.normal_name).into_iter().flatten().map(move |on| (party, on)))
+        .flat_map(|(party, named)| {
+            book.listed_names.get(&named.normal_name).into_iter().flatten().map(move |on| (party, on))
+        })
         .map(|(party, on)| PartyHit { list: on.list, party, listed_name: on.name.clone(), listed: on.listed })
         .collect()
 }

@@ -115,7 +115,14 @@ mod tests {
         let id = DecisionId::of(1, 0);
         assert_eq!(id.to_string(), "D00000000010000000000");
         assert_eq!("DOOOOOOOOOlOOOOOOOOOO".parse(), Ok(id));
-        for odd in ["", "D", "E00000000010000000000", "D0000000001000000000", "D0000000001000000000U", "D000000000100000000é"] {
+        for odd in [
+            "",
+            "D",
+            "E00000000010000000000",
+            "D0000000001000000000",
+            "D0000000001000000000U",
+            "D000000000100000000é",
+        ] {
             assert!(odd.parse::<DecisionId>().is_err(), "{odd}");
         }
     }

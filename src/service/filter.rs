@@ -102,7 +102,9 @@ impl Findable<'_> {
                 Ok(Classification::Code(code)) => {
                     let entry = code.entry();
                     let branches = branches(entry);
-                    terms.extend([entry].into_iter().chain(branches).map(|code| Term::of(dimension::CODE, code)));
+                    terms.extend(
+                        [entry].into_iter().chain(branches).map(|code| Term::of(dimension::CODE, code)),
+                    );
                 }
                 Ok(Classification::NotListed) => terms.push(Term::of(dimension::CODE, NOT_LISTED)),
                 _ => {}
@@ -129,9 +131,14 @@ impl RawFilter {
         let exporter = name_filter("exporter", &self.exporter, &mut fail);
         let party = name_filter("party", &self.party, &mut fail);
         let destination = present(&self.destination).and_then(|text| {
-            let valid = (2..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let valid =
+                (2..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if !valid {
-                fail("destination", "DESTINATION", "a country such as `RU`, or a region such as `UA-43`".to_owned());
+                fail(
+                    "destination",
+                    "DESTINATION",
+                    "a country such as `RU`, or a region such as `UA-43`".to_owned(),
+                );
             }
             valid.then(|| text.to_ascii_uppercase().into_boxed_str())
         });
@@ -206,9 +213,15 @@ impl Filter {
             && self.rule.as_deref().is_none_or(|rule| record.rules.contains(rule))
             && self.exporter.as_ref().is_none_or(|name| exporter(request).as_ref() == Some(name))
             && self.party.as_ref().is_none_or(|name| parties(request).any(|party| party == *name))
-            && self.destination.as_deref().is_none_or(|place| destinations(request).any(|there| there == place))
+            && self
+                .destination
+                .as_deref()
+                .is_none_or(|place| destinations(request).any(|there| there == place))
             && self.code.as_ref().is_none_or(|code| {
-                request.goods.iter().any(|goods| code.takes(Classification::parse(goods.code.as_deref()).ok().as_ref()))
+                request
+                    .goods
+                    .iter()
+                    .any(|goods| code.takes(Classification::parse(goods.code.as_deref()).ok().as_ref()))
             })
     }
 }
@@ -227,7 +240,9 @@ impl CodeFilter {
     fn takes(&self, classification: Option<&Classification>) -> bool {
         match (self, classification) {
             (Self::NotListed, Some(Classification::NotListed)) => true,
-            (Self::Scope(scope), Some(Classification::Code(code))) => scope.relation(code) == Relation::Covers,
+            (Self::Scope(scope), Some(Classification::Code(code))) => {
+                scope.relation(code) == Relation::Covers
+            }
             _ => false,
         }
     }
@@ -258,7 +273,11 @@ fn destinations(request: &RawRequest) -> impl Iterator<Item = &str> {
     })
 }
 
-fn name_filter(field: &str, text: &str, fail: &mut impl FnMut(&str, &'static str, String)) -> Option<Box<str>> {
+fn name_filter(
+    field: &str,
+    text: &str,
+    fail: &mut impl FnMut(&str, &'static str, String),
+) -> Option<Box<str>> {
     let text = present(text)?;
     if text.len() > NAME_BYTES_MAX {
         fail(field, "TOO_LONG", format!("{} bytes are more than {NAME_BYTES_MAX}", text.len()));

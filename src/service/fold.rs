@@ -98,7 +98,11 @@ impl State {
     /// The digest that the entry before this state carries.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_parts(&[b"slagboom state v1", &self.size.to_be_bytes(), self.activations_digest.as_bytes()])
+        Digest::of_parts(&[
+            b"slagboom state v1",
+            &self.size.to_be_bytes(),
+            self.activations_digest.as_bytes(),
+        ])
     }
 
     /// The state as a snapshot: version 1, size (u64), and for each activation digest (32 bytes) and sequence (u64),

@@ -269,7 +269,8 @@ fn activate(
     let rulebook = snapshot.digest;
     let draft = Draft { time_ms, kind, caller: CALLER_DAEMON, rulebook, request, outcome: 0, state };
     let salt = salts.draw().map_err(OpenError::Activation)?;
-    let record = draft.record(engine_version, &body, salt, None, Vec::new()).map_err(OpenError::Activation)?;
+    let record =
+        draft.record(engine_version, &body, salt, None, Vec::new()).map_err(OpenError::Activation)?;
     writer.append(&[record])?;
     Ok(())
 }

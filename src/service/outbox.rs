@@ -35,7 +35,8 @@ impl<T> Outbox<T> {
     pub async fn deliver(&self) {
         loop {
             self.wake.notified().await;
-            let filled = mem::take(&mut *self.filled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            let filled =
+                mem::take(&mut *self.filled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
             for (slot, answer) in filled {
                 // An error means that the caller has gone; its answer is recorded and a retry finds it.
                 drop(slot.send(answer));

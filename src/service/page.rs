@@ -47,7 +47,9 @@ pub fn read(token: &str, seal: [u8; 8]) -> Result<Option<u64>, Refusal> {
 }
 
 fn check(before: u64, seal: [u8; 8]) -> [u8; 8] {
-    let hash = Sha256::new_with_prefix(b"slagboom page token v1").chain_update(before.to_be_bytes()).chain_update(seal);
+    let hash = Sha256::new_with_prefix(b"slagboom page token v1")
+        .chain_update(before.to_be_bytes())
+        .chain_update(seal);
     let digest: [u8; 32] = hash.finalize().into();
     digest.first_chunk().copied().unwrap_or_default()
 }

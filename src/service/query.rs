@@ -35,8 +35,9 @@ impl Service {
     /// # Errors
     /// [`Refusal::InvalidRequest`] for a text that is no id, [`Refusal::NotFound`], [`Refusal::RecordDamaged`].
     pub fn decision(&self, id: &str) -> Result<Recorded, Refusal> {
-        let read: DecisionId =
-            id.parse().map_err(|error: DecisionIdError| Refusal::field("decision_id", "DECISION_ID", error.to_string()))?;
+        let read: DecisionId = id.parse().map_err(|error: DecisionIdError| {
+            Refusal::field("decision_id", "DECISION_ID", error.to_string())
+        })?;
         let not_found = || Refusal::NotFound(read.to_string());
         let recorded = match self.core.recorded(read.sequence()) {
             Err(Refusal::NotFound(_)) => return Err(not_found()),
@@ -117,7 +118,8 @@ impl Service {
             other => other?,
         };
         let rules = recorded.rules();
-        let findable = Findable { request: &recorded.request, outcome: recorded.decision.outcome, rules: &rules };
+        let findable =
+            Findable { request: &recorded.request, outcome: recorded.decision.outcome, rules: &rules };
         let takes = filter.takes(&findable, recorded.entry.time_ms);
         Ok(takes.then_some(recorded))
     }

@@ -144,7 +144,8 @@ impl Core {
         let body = stored.body().map_err(|fault| damaged(&fault))?;
         let request = (self.read)(&body.request).ok_or_else(|| damaged(&"the request does not decode"))?;
         let snapshot = self.snapshot_of(&stored.entry.rulebook, sequence)?;
-        let decision = canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
+        let decision =
+            canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
         Ok(Recorded { entry: stored.entry, request, request_bytes: body.request, decision, snapshot })
     }
 
@@ -157,10 +158,13 @@ impl Core {
             error!({ field::RULEBOOK } = %digest, { field::SEQUENCE } = sequence, { field::ERROR } = why, "no rulebook");
             Refusal::RecordDamaged { sequence }
         };
-        let activation = self.activations.iter().rev().find(|(active, _)| active == digest).map(|(_, sequence)| *sequence);
+        let activation =
+            self.activations.iter().rev().find(|(active, _)| active == digest).map(|(_, sequence)| *sequence);
         let activation = activation.ok_or_else(|| damaged("the log does not hold it"))?;
         let stored = self.store.record(activation).map_err(|fault| damaged(&fault.to_string()))?;
-        let body = stored.and_then(|stored| stored.body().ok()).ok_or_else(|| damaged("its record cannot be read"))?;
+        let body = stored
+            .and_then(|stored| stored.body().ok())
+            .ok_or_else(|| damaged("its record cannot be read"))?;
         let bundle = Bundle::from_bytes(&body.request).map_err(|fault| damaged(&fault.to_string()))?;
         let rulebook = rulebook::compile(bundle).rulebook.ok_or_else(|| damaged("it compiles no more"))?;
         let snapshot = Arc::new(Snapshot::of(rulebook));

@@ -56,7 +56,11 @@ pub enum Refusal {
 impl Refusal {
     /// One bad field.
     pub fn field(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
-        Self::InvalidRequest(vec![FieldViolation { field: field.into(), reason, description: description.into() }])
+        Self::InvalidRequest(vec![FieldViolation {
+            field: field.into(),
+            reason,
+            description: description.into(),
+        }])
     }
 }
 
@@ -64,7 +68,8 @@ impl Refusal {
 fn violations_text(violations: &[FieldViolation]) -> String {
     const SHOWN: usize = 3;
     const DESCRIPTION_SHOWN: usize = 120;
-    let mut text = format!("{} bad {}", violations.len(), if violations.len() == 1 { "field" } else { "fields" });
+    let mut text =
+        format!("{} bad {}", violations.len(), if violations.len() == 1 { "field" } else { "fields" });
     for (at, violation) in violations.iter().take(SHOWN).enumerate() {
         text.push_str(if at == 0 { ": " } else { "; " });
         text.push_str(&violation.field);

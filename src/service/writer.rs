@@ -171,7 +171,8 @@ impl Scribe {
             if same.request == assessed.request {
                 same.askers.push(asker);
             } else {
-                let decision_id = DecisionId::of(same.answer.sequence.unwrap_or_default(), same.answer.time_ms);
+                let decision_id =
+                    DecisionId::of(same.answer.sequence.unwrap_or_default(), same.answer.time_ms);
                 asker.answer(Err(Refusal::RequestIdReused { request_id: key.1.into(), decision_id }));
             }
             return;
@@ -193,16 +194,18 @@ impl Scribe {
         now: Timestamp,
         state: &mut State,
     ) -> Result<(Box<Answer>, RawRequest, Record), Refusal> {
-        let Assessed { caller, request, bytes, request_digest, key, export, assessment, snapshot, known_at } = assessed;
+        let Assessed { caller, request, bytes, request_digest, key, export, assessment, snapshot, known_at } =
+            assessed;
         let current = self.core.library.current();
-        let (export, assessment) = if Arc::ptr_eq(&current, &snapshot) && current.knows_the_same(known_at, now) {
-            (export, assessment)
-        } else {
-            // The law, or what is known of it, changed since the check looked.
-            let export = parse(&request, &current)?;
-            let assessment = assess(&current, &export, now)?;
-            (export, assessment)
-        };
+        let (export, assessment) =
+            if Arc::ptr_eq(&current, &snapshot) && current.knows_the_same(known_at, now) {
+                (export, assessment)
+            } else {
+                // The law, or what is known of it, changed since the check looked.
+                let export = parse(&request, &current)?;
+                let assessment = assess(&current, &export, now)?;
+                (export, assessment)
+            };
         let decision = settle(&current, &export, &assessment)?;
         let rules = rules_of(&decision, &current.rulebook);
         let terms = Findable { request: &request, outcome: decision.outcome, rules: &rules }.terms();
@@ -252,7 +255,8 @@ impl Scribe {
     /// `no_record_no_release`: nothing of this batch was recorded, so nobody gets a decision.
     fn refuse(&self, settled: Vec<Settled>, fault: &StoreError) {
         error!({ field::COUNT } = settled.len(), { field::ERROR } = %fault, "decisions could not be recorded");
-        let goes_on = matches!(fault, StoreError::Full { .. } | StoreError::TooLarge { .. } | StoreError::Unfit { .. });
+        let goes_on =
+            matches!(fault, StoreError::Full { .. } | StoreError::TooLarge { .. } | StoreError::Unfit { .. });
         if !goes_on {
             self.core.became(Readiness::Failed);
         }

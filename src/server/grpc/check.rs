@@ -64,7 +64,9 @@ impl server::ExportControlService for ExportControl {
         }
         let owed: Vec<Owed> = requests
             .into_iter()
-            .map(|bytes| Owed::ask(caller.clone(), Ok(bytes), |asked| self.service.check(asked, &self.outbox)))
+            .map(|bytes| {
+                Owed::ask(caller.clone(), Ok(bytes), |asked| self.service.check(asked, &self.outbox))
+            })
             .collect();
         let mut answers = Vec::with_capacity(owed.len());
         for Owed { request_id, pending } in owed {
@@ -75,7 +77,10 @@ impl server::ExportControlService for ExportControl {
 
     type CheckExportsStream = Answers;
 
-    async fn check_exports(&self, request: Request<Streaming<Incoming>>) -> Result<Response<Answers>, Status> {
+    async fn check_exports(
+        &self,
+        request: Request<Streaming<Incoming>>,
+    ) -> Result<Response<Answers>, Status> {
         let caller = caller(request.extensions());
         let mut draining = self.draining.clone();
         let drained = Box::pin(async move {
@@ -102,7 +107,8 @@ struct Owed {
 impl Owed {
     /// Asks; whatever is wrong with the message becomes its answer.
     fn ask(caller: Arc<str>, bytes: Result<Bytes, Refusal>, check: impl FnOnce(Question) -> Pending) -> Self {
-        let asked = bytes.map_err(|refusal| (String::new(), refusal)).and_then(|bytes| question(caller, bytes));
+        let asked =
+            bytes.map_err(|refusal| (String::new(), refusal)).and_then(|bytes| question(caller, bytes));
         match asked {
             Ok(asked) => {
                 let request_id = asked.request.request_id.as_deref().map(echoed).unwrap_or_default();

@@ -20,7 +20,9 @@ pub fn raw_request(request: v1::CheckExportRequest) -> RawRequest {
         request_id: present(request.request_id),
         dry_run: request.dry_run,
         export_date: request.export_date,
-        known_at: request.known_at.map(|at| instant(&at).map_or_else(|| format!("{at:?}"), |at| at.to_string())),
+        known_at: request
+            .known_at
+            .map(|at| instant(&at).map_or_else(|| format!("{at:?}"), |at| at.to_string())),
         activity: present(request.activity),
         exporter: request.exporter.map(|party| RawParty {
             role: None,

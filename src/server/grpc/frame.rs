@@ -47,8 +47,8 @@ pub fn wrapped_once(wrapper: Bytes) -> Result<Bytes, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
     use proptest::prelude::*;
+    use prost::Message;
 
     use super::*;
     use crate::proto::v1;

@@ -46,7 +46,8 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
                 service.decisions(&filter, request.page_size, &request.page_token, PAGE_BYTES_MAX, told)
             })
             .await?;
-        let response = v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token };
+        let response =
+            v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token };
         Ok(Response::new(response))
     }
 }
@@ -77,7 +78,9 @@ fn tell(recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {
 fn filter(request: &v1::ListDecisionsRequest) -> Result<RawFilter, Refusal> {
     let outcome = match v1::Outcome::try_from(request.outcome) {
         Ok(outcome) => convert::outcome_from(outcome),
-        Err(_) => return Err(Refusal::field("outcome", "UNKNOWN", format!("`{}` is no outcome", request.outcome))),
+        Err(_) => {
+            return Err(Refusal::field("outcome", "UNKNOWN", format!("`{}` is no outcome", request.outcome)));
+        }
     };
     let instant_ms = |name: &str, at: Option<&prost_types::Timestamp>| match at.map(convert::instant) {
         None => Ok(None),

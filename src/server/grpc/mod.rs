@@ -28,7 +28,11 @@ use crate::{
 };
 
 /// The serving side of `ExportControlService` over undecoded messages (see `build.rs`).
-#[expect(clippy::pedantic, unused_qualifications, reason = "generated code; the proto files hold its documentation")]
+#[expect(
+    clippy::pedantic,
+    unused_qualifications,
+    reason = "generated code; the proto files hold its documentation"
+)]
 pub mod server {
     tonic::include_proto!("slagboom.v1.ExportControlService");
 

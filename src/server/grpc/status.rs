@@ -90,9 +90,11 @@ impl Shape {
             Refusal::RecordDamaged { sequence } => {
                 (Code::DataLoss, "RECORD_DAMAGED", pairs(&[("sequence", sequence.to_string())]))
             }
-            Refusal::NotFound(id) => {
-                (Code::NotFound, "DECISION_NOT_FOUND", pairs(&[("decision_id", id.chars().take(64).collect())]))
-            }
+            Refusal::NotFound(id) => (
+                Code::NotFound,
+                "DECISION_NOT_FOUND",
+                pairs(&[("decision_id", id.chars().take(64).collect())]),
+            ),
             Refusal::Internal => (Code::Internal, "INTERNAL", HashMap::new()),
         };
         Self { code, reason, metadata }

@@ -1,0 +1,7 @@
+//! The daemon over a real socket.
+
+mod answers;
+mod bad_input;
+mod lifecycle;
+mod log;
+mod retries;
