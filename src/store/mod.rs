@@ -4,9 +4,12 @@
 
 mod block;
 mod bytes;
+mod check;
 mod database;
 mod disk;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod frame;
 mod index;
@@ -21,9 +24,12 @@ mod segment;
 mod types;
 mod writer;
 
+pub use check::{CheckReport, check_folder};
 pub use error::{Notice, StoreError};
 pub use read::{Scan, Store};
 pub use types::{
     BODY_LENGTH_MAX, Derive, Derived, Opened, Options, Record, RequestKey, StoredRecord, TERMS_MAX, Term,
 };
 pub use writer::Writer;
+#[doc(hidden)]
+pub use writer::journal_alone;

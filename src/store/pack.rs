@@ -42,6 +42,16 @@ pub(super) enum Frames {
     },
 }
 
+impl Frames {
+    /// The bytes, where they are in the pack.
+    pub(super) fn here(&self) -> &[u8] {
+        match self {
+            Frames::Here(frames) => frames,
+            Frames::Chunked { .. } => &[],
+        }
+    }
+}
+
 impl Pack {
     /// The value, without the first sequence number, which is the key.
     pub(super) fn encode(&self) -> Vec<u8> {
