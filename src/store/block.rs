@@ -9,7 +9,7 @@ use crate::store::{RequestKey, Term};
 /// A block is closed before it holds more records than this.
 pub(super) const BLOCK_RECORDS_MAX: usize = 512;
 /// A block is closed before its value could pass this many bytes.
-pub(super) const BLOCK_LENGTH_MAX: usize = 30_000;
+pub(super) const BLOCK_LENGTH_MAX: usize = 29_000;
 
 /// What is derived from one record.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -8,10 +8,11 @@ use sled::{Batch, IVec, Mode, Tree};
 use crate::ledger::{Accumulator, Digest};
 use crate::store::bytes::{Reader, seal, unseal};
 use crate::store::error::StoreError;
-use crate::store::pack::{CHUNK_LENGTH_MAX, Frames, Pack};
+use crate::store::pack::{CHUNK_LENGTH_MAX, Frames, PACK_LENGTH_MAX, Pack};
 
-/// sled makes no blob files, which it never syncs, while 17 values fit a quarter of a segment.
-const SEGMENT_BYTES: usize = 8 << 20;
+/// sled makes no blob files, which it never syncs, while 17 values fit a quarter of a segment. Blocks are the
+/// largest, at 29,000 bytes.
+const SEGMENT_BYTES: usize = 2 << 20;
 const TREE_KEY: &[u8] = b"tree";
 /// Snapshots of the fold that are kept: the last, and the one before in case the last is damaged.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -113,7 +114,7 @@ impl Database {
                 let mut batch = Batch::default();
                 for mut pack in full {
                     if let Frames::Here(frames) = &pack.frames
-                        && frames.len() > crate::store::pack::PACK_LENGTH_MAX
+                        && frames.len() > PACK_LENGTH_MAX
                     {
                         let mut chunks = Batch::default();
                         for (number, chunk) in (0_u32..).zip(frames.chunks(CHUNK_LENGTH_MAX)) {
@@ -122,7 +123,7 @@ impl Database {
                         self.chunks.apply_batch(chunks)?;
                         pack.frames = Frames::Chunked { length: frames.len() };
                     }
-                    batch.insert(&pack.first.to_be_bytes(), pack.encode());
+                    batch.insert(&pack.first.to_be_bytes(), pack.encode(true));
                 }
                 self.packs.apply_batch(batch)?;
             }
@@ -132,11 +133,11 @@ impl Database {
                     batch.remove(&first.to_be_bytes());
                 }
                 if let Some(pack) = pending {
-                    batch.insert(&pack.first.to_be_bytes(), pack.encode());
+                    batch.insert(&pack.first.to_be_bytes(), pack.encode(false));
                 }
                 self.pending.apply_batch(batch)
             } else if let Some(pack) = pending {
-                self.pending.insert(pack.first.to_be_bytes(), pack.encode()).map(drop)
+                self.pending.insert(pack.first.to_be_bytes(), pack.encode(false)).map(drop)
             } else {
                 Ok(())
             }

@@ -28,6 +28,11 @@ impl Folder {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
             made.map_err(StoreError::io("create the data folder", dir))?;
         }
+        Folder::open_existing(dir)
+    }
+
+    /// The same where there must be a folder already.
+    pub(super) fn open_existing(dir: &Path) -> Result<Folder, StoreError> {
         Folder::check_writable(dir)?;
         let fresh = Folder::check_format(dir)?;
         let lock = Folder::lock(dir)?;

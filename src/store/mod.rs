@@ -1,12 +1,109 @@
 //! The log on the disk, twice: our own journal, and sled.
 //!
-//! The journal is the commit point: a batch is recorded when its fdatasync has returned and sled has taken it.
+//! Named invariants that live here: `no_record_no_release` (an append returns when its batch is synced in
+//! the journal and applied in sled), `two_copies` (every record is in both; either rebuilds the other; only
+//! agreement is served) and `ledger_is_append_only` (each batch carries the root of the tree after it).
+//!
+//! **The journal is the commit point.** sled's `flush` is no fsync on Linux, sled opens a truncated file
+//! without an error and panics on a flipped bit. So an answer waits for one fdatasync of the journal, and
+//! sled takes the same records meanwhile on its own thread. sled is not flushed for each batch: its own thread
+//! writes and syncs twice a second, and what a crash takes from it comes back from the journal at the next
+//! start. No sync of ours stands behind sled, because nothing is ever answered on sled's word alone.
+//!
+//! **What is absent:** no tokio, no clock, no law, no proto type. What a record means, the caller knows; the
+//! store gets its request key and terms, and a function that derives them anew.
+//!
+//! # The folder
+//!
+//! | name | what |
+//! |---|---|
+//! | `FORMAT` | the line `slagboom store 1` |
+//! | `lock` | held by the process that has the folder open |
+//! | `journal/` | segments, named by the first sequence number in 20 digits, `.journal`; `.new` while one is being made; `.damaged` is what a restored one was before |
+//! | `sled/` | the database |
+//!
+//! All numbers are big-endian; CRC-32 is that of IEEE 802.3.
+//!
+//! # The journal
+//!
+//! A segment is a header and then batches, to the end of the file or to zeros, which are reserved space.
+//! It is closed, cut to its length and synced, before the next one is made.
+//!
+//! | segment header | length | what |
+//! |---|---|---|
+//! | 0 | 8 | `SLAGJRNL` |
+//! | 8 | 4 | version, 1 |
+//! | 12 | 4 | number of peaks *p* |
+//! | 16 | 8 | first sequence number |
+//! | 24 | 8 | first sequence number of the segment before, or 0 |
+//! | 32 | 8 | length in bytes of the segment before, or 0 |
+//! | 40 | 32 *p* | the complete subtrees of the tree before the first record, largest first |
+//! | 40 + 32 *p* | 4 | CRC-32 of all before |
+//!
+//! | batch header | length | what |
+//! |---|---|---|
+//! | 0 | 4 | `SBAT` |
+//! | 4 | 4 | number of records |
+//! | 8 | 4 | bytes of all their frames, which follow |
+//! | 12 | 8 | first sequence number |
+//! | 20 | 32 | root of the tree after the last record |
+//! | 52 | 4 | CRC-32 of all before |
+//!
+//! Each record is two frames: the entry, and its salt with its body, apart so that the second can be erased.
+//!
+//! | frame | length | what |
+//! |---|---|---|
+//! | 0 | 1 | 1: entry; 2: salt (32 bytes) and body |
+//! | 1 | 4 | length *n* |
+//! | 5 | 4 | CRC-32 of the five bytes before and the *n* after |
+//! | 9 | *n* | the entry as [`crate::ledger::Entry`] says, or salt and body as [`crate::ledger::Body`] says |
+//!
+//! One batch is written at a time, after the last was synced. So bytes that are no batch are torn by a power
+//! cut, and cut off, when no batch follows; they are damage when one does.
+//!
+//! # sled
+//!
+//! Segments of 8 MiB and values under 32 KiB, so that sled makes no blob files, which it never syncs.
+//!
+//! | tree | key | value |
+//! |---|---|---|
+//! | `packs` | u64 first sequence number | a pack of up to 32,000 bytes of frames; consecutive from 0 |
+//! | `pending` | u64 first sequence number | the same for the newest small commits, until a pack is full |
+//! | `chunks` | u64 sequence number, u32 chunk | 32,000 bytes at a time of a record larger than a pack |
+//! | `blocks` | u64 first sequence number | what is derived from up to 512 records |
+//! | `meta` | `tree` | u64 size and the subtrees of the tree as of the newest block, CRC-32 |
+//! | `snapshots` | u64 size, u32 chunk | 32,000 bytes at a time; chunk 2³² − 1 is the SHA-256 of all |
+//!
+//! | pack | length | what |
+//! |---|---|---|
+//! | 0 | 1 | 1: the frames follow; 2: they are in `chunks`, and a u64 says how many bytes |
+//! | 1 | 4 | number of records |
+//! | 5 | 8 | first sequence number of the journal segment with the first record |
+//! | 13 | 8 | offset of its entry frame there; a hint |
+//! | 21 | 8 | size of a tree: the log's when the pack was written |
+//! | 29 | 32 | the root of that tree, which proves the records up to that size |
+//! | 61 | … | frames, as in the journal |
+//! | last | 4 | CRC-32 of all before |
+//!
+//! | block | what |
+//! |---|---|
+//! | u32 | number of records |
+//! | a record each | varint of the zigzag difference of its time (ms) to the one before, from 0; a byte 0, or a byte 1 and the u64 request key |
+//! | u32 | number of terms |
+//! | a term each, ascending | u32 upper half of the hash; varint number of records; varint difference of each index to the last |
+//! | u32 | CRC-32 of all before |
+//!
+//! Blocks are read at start into what is kept in memory: the map of request keys, and for each block its times
+//! and a Bloom filter of its terms.
 
 mod block;
 mod bytes;
+mod check;
 mod database;
 mod disk;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod frame;
 mod index;
@@ -21,9 +118,12 @@ mod segment;
 mod types;
 mod writer;
 
+pub use check::{CheckReport, check_folder};
 pub use error::{Notice, StoreError};
 pub use read::{Scan, Store};
 pub use types::{
     BODY_LENGTH_MAX, Derive, Derived, Opened, Options, Record, RequestKey, StoredRecord, TERMS_MAX, Term,
 };
 pub use writer::Writer;
+#[doc(hidden)]
+pub use writer::journal_alone;

@@ -99,17 +99,21 @@ impl Store {
                 remove_database(&folder.database())?;
                 let database = Database::open(&folder.database(), options.cache_bytes)?;
                 let (index, packer) = (Index::default(), Packer::default());
-                if !fresh || tree.size() > 0 {
-                    let why = if fresh { "it was missing".to_owned() } else { error.to_string() };
-                    notices.push(Notice::DatabaseRebuilt { why, records: tree.size() });
-                }
+                notices.push(Notice::DatabaseRebuilt { why: error.to_string(), records: tree.size() });
                 (Loaded { index, tree: Accumulator::new(), packer }, database)
             }
         };
         let Loaded { index, tree: held, mut packer } = loaded;
         let rebuilt = notices.iter().any(|notice| matches!(notice, Notice::DatabaseRebuilt { .. }));
-        if held.size() < tree.size() && !rebuilt {
-            notices.push(Notice::DatabaseBroughtUp { from: held.size(), to: tree.size() });
+        let (from, to) = (held.size(), tree.size());
+        if from < to && !rebuilt {
+            notices.push(match from {
+                0 => {
+                    let why = if fresh { "it was missing" } else { "it was empty" };
+                    Notice::DatabaseRebuilt { why: why.to_owned(), records: to }
+                }
+                _ => Notice::DatabaseBroughtUp { from, to },
+            });
         }
         let index = RwLock::new(index);
         let shared = Shared { folder, database, index, tree: RwLock::new(held), poison: OnceLock::new() };

@@ -1,7 +1,9 @@
 //! Appending: one writer, one fdatasync a batch, sled applied meanwhile. `no_record_no_release` rests here.
 
+use std::error::Error as _;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -9,9 +11,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::ledger::{Accumulator, Body, ENTRY_LENGTH_MAX, Entry, commitment, leaf_hash};
 use crate::store::block::Row;
+use crate::store::disk::SystemDisk;
 use crate::store::error::StoreError;
 use crate::store::frame::{BATCH_HEADER_LENGTH, BatchHeader, push_record, record_length};
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, Limits};
 use crate::store::packer::{Applied, Job, Packer};
 use crate::store::read::Shared;
 use crate::store::types::{BODY_LENGTH_MAX, Record, TERMS_MAX};
@@ -79,7 +82,8 @@ impl Writer {
         match &result {
             Ok(_) | Err(StoreError::Full { .. }) => {}
             Err(error) => {
-                let _ = self.shared.poison.set(error.to_string());
+                let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+                let _ = self.shared.poison.set(format!("{error}{source}"));
             }
         }
         result
@@ -103,6 +107,25 @@ impl Writer {
         self.tree = tree;
         Ok(range)
     }
+}
+
+/// Writes and syncs batches in a journal alone, without sled: what a measurement of the store is held
+/// against.
+///
+/// # Errors
+/// As [`Writer::append`].
+#[doc(hidden)]
+pub fn journal_alone(dir: &Path, batches: &[Vec<Record>]) -> Result<(), StoreError> {
+    let limits = Limits { segment_bytes: 64 << 20, reserve_bytes: 64 << 20 };
+    let mut tree = Accumulator::new();
+    let mut journal = Journal::create(dir, tree.clone(), (0, 0), Box::new(SystemDisk), limits)?;
+    for batch in batches {
+        let prepared = prepare(batch, &tree)?;
+        journal.write(&prepared.bytes, &tree)?;
+        journal.sync()?;
+        tree = prepared.tree;
+    }
+    Ok(())
 }
 
 impl Shared {

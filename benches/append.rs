@@ -1,0 +1,282 @@
+//! How fast decisions are recorded, and what they cost on the disk: `cargo bench --bench append`.
+//!
+//! Each figure stands beside the raw append of the same bytes with the same number of fdatasyncs, measured
+//! just before it, so that what counts is the ratio. `APPEND_RECORDS` sets the number of records (200,000).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a measurement stops at the first error, and its figures are for reading"
+)]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use slagboom::ledger::{Body, Digest, Entry, EntryKind, commitment};
+use slagboom::store::{Derived, Opened, Options, Record, RequestKey, Store, Term, journal_alone};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|word| word == LARGE) {
+        return large(arguments.next().unwrap().parse().unwrap());
+    }
+    let records = std::env::var("APPEND_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
+    println!("| batch | records | what | records/s | of raw | CPU µs/record | disk ÷ entry and body |");
+    println!("|---|---|---|---|---|---|---|");
+    for (batch, records) in [(1, records.min(100_000)), (64, records), (1_024, records)] {
+        compare(batch, records);
+    }
+    // In a process of its own, so that memory is what this alone takes.
+    let this = std::env::current_exe().unwrap();
+    Command::new(this).arg(LARGE).arg((5 * records).to_string()).status().unwrap();
+}
+
+const LARGE: &str = "large";
+
+fn compare(batch: u64, records: u64) {
+    let mut raw = Meter::default();
+    let mut journal = Meter::default();
+    let mut whole = Meter::default();
+    let root = std::env::temp_dir().join(format!("slagboom-append-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(root.join("alone")).unwrap();
+    let mut file = File::create(root.join("raw")).unwrap();
+    let opened = Store::open(&Options::new(root.join("store")), derive).unwrap();
+    let Opened { store, mut writer, .. } = opened;
+    let mut payload = 0;
+    let mut rounds = 0;
+    // In rounds, so that a busy neighbour disturbs all three alike.
+    while store.size() < records {
+        let round: Vec<Vec<Record>> = (0..2_048_u64.div_ceil(batch).min(400))
+            .map(|index| (0..batch).map(|row| record(store.size() + index * batch + row)).collect())
+            .collect();
+        payload += round.iter().flatten().map(|record| record.entry.len() + record.body.len()).sum::<usize>();
+        let count = batch * round.len() as u64;
+        let bytes: Vec<Vec<u8>> = round
+            .iter()
+            .map(|batch| {
+                batch
+                    .iter()
+                    .flat_map(|record| [&record.entry[..], &record.salt, &record.body].concat())
+                    .collect()
+            })
+            .collect();
+        raw.measure(count, || {
+            for batch in &bytes {
+                file.write_all(batch).unwrap();
+                file.sync_data().unwrap();
+            }
+        });
+        let alone: Vec<Vec<Record>> = (0..round.len() as u64)
+            .map(|index| (0..batch).map(|row| record(index * batch + row)).collect())
+            .collect();
+        let dir = root.join("alone").join(rounds.to_string());
+        fs::create_dir(&dir).unwrap();
+        journal.measure(count, || journal_alone(&dir, &alone).unwrap());
+        fs::remove_dir_all(&dir).unwrap();
+        whole.measure(count, || {
+            for batch in &round {
+                writer.append(batch).unwrap();
+            }
+        });
+        rounds += 1;
+    }
+    drop((store, writer));
+    let disk = (size_of(&root.join("store/journal")), size_of(&root.join("store/sled")));
+    raw.print(batch, "raw append and fdatasync", &raw, None);
+    journal.print(batch, "journal alone", &raw, None);
+    whole.print(batch, "journal and sled", &raw, Some((disk, payload as u64)));
+    fs::remove_dir_all(&root).unwrap();
+}
+
+/// Start and memory of a large log.
+fn large(records: u64) {
+    let root = std::env::temp_dir().join(format!("slagboom-large-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&root);
+    let start = Instant::now();
+    drop(Store::open(&Options::new(&root), derive).unwrap());
+    let again = Instant::now();
+    let opened = Store::open(&Options::new(&root), derive).unwrap();
+    println!(
+        "\nempty: made in {:?}, opened in {:?}, resident {} MiB",
+        again - start,
+        again.elapsed(),
+        resident()
+    );
+    let Opened { store, mut writer, .. } = opened;
+    while store.size() < records {
+        let batch: Vec<Record> = (0..256).map(|row| record(store.size() + row)).collect();
+        writer.append(&batch).unwrap();
+    }
+    println!(
+        "{} records: resident {} MiB after writing, {} + {}",
+        store.size(),
+        resident(),
+        size_of(&root.join("journal")),
+        size_of(&root.join("sled"))
+    );
+    drop((store, writer));
+    let start = Instant::now();
+    let Opened { store, notices, .. } = Store::open(&Options::new(&root), derive).unwrap();
+    assert!(notices.is_empty(), "{notices:?}");
+    println!("opened in {:?}, resident {} MiB", start.elapsed(), resident());
+    let keys: Vec<RequestKey> =
+        (0..100_000).map(|row| record(row * 7_919 % store.size()).request_key.unwrap()).collect();
+    let start = Instant::now();
+    assert!(keys.iter().all(|key| !store.find_request(*key).is_empty()));
+    println!("find_request: {} ns", start.elapsed().as_nanos() / keys.len() as u128);
+    for terms in [
+        vec![Term::of("party", "party 77"), Term::of("outcome", "3")],
+        vec![Term::of("unique", "12345")],
+        vec![Term::of("rule", "rule 5")],
+    ] {
+        for round in ["first", "again"] {
+            let start = Instant::now();
+            let found = store.search(&terms, u64::MAX, 50).unwrap().len();
+            println!("search with {} terms, {round}: {found} found in {:?}", terms.len(), start.elapsed());
+        }
+    }
+    let start = Instant::now();
+    let count = 2_000;
+    for row in 0..count {
+        store.record(row * 7_919 % store.size()).unwrap().unwrap();
+    }
+    println!("record: {:?} each", start.elapsed() / count as u32);
+    let start = Instant::now();
+    assert_eq!(store.scan(0).inspect(|record| assert!(record.is_ok())).count() as u64, store.size());
+    println!("scan: {:.0} records/s", store.size() as f64 / start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    assert!(store.check().unwrap().is_sound());
+    println!("check of both copies: {:.0} records/s", store.size() as f64 / start.elapsed().as_secs_f64());
+    println!("resident {} MiB at the end", resident());
+    drop(store);
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[derive(Default)]
+struct Meter {
+    records: u64,
+    wall: Duration,
+    cpu: Duration,
+}
+
+impl Meter {
+    fn measure(&mut self, records: u64, work: impl FnOnce()) {
+        let (wall, cpu) = (Instant::now(), cpu());
+        work();
+        self.wall += wall.elapsed();
+        self.cpu += self::cpu().saturating_sub(cpu);
+        self.records += records;
+    }
+
+    fn rate(&self) -> f64 {
+        self.records as f64 / self.wall.as_secs_f64()
+    }
+
+    fn print(&self, batch: u64, what: &str, raw: &Meter, disk: Option<((u64, u64), u64)>) {
+        let ratio = disk.map_or("-".to_owned(), |((journal, sled), payload)| {
+            let of = |bytes: u64| bytes as f64 / payload as f64;
+            format!("{:.2} ({:.2} + {:.2})", of(journal + sled), of(journal), of(sled))
+        });
+        println!(
+            "| {batch} | {} | {what} | {:.0} | {:.2} | {:.2} | {ratio} |",
+            self.records,
+            self.rate(),
+            self.rate() / raw.rate(),
+            self.cpu.as_secs_f64() * 1e6 / self.records as f64,
+        );
+    }
+}
+
+/// Processor time of this process, in steps of 10 ms.
+fn cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<u64>().unwrap();
+    Duration::from_millis(10 * (ticks(11) + ticks(12)))
+}
+
+/// Resident memory in MiB.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
+}
+
+fn size_of(dir: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap());
+    files
+        .map(|file| match file.metadata().unwrap() {
+            metadata if metadata.is_dir() => size_of(&file.path()),
+            metadata => metadata.blocks() * 512,
+        })
+        .sum()
+}
+
+/// A decision of about the size and variety of a real one: 200 bytes of entry, 700 of body, ten terms.
+fn record(sequence: u64) -> Record {
+    let mix = |salt: u64, of: u64| {
+        let hash = (sequence << 8 | salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash ^ hash >> 32).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 33) & (of - 1)
+    };
+    let (party, destination, eccn) = (mix(1, 1_024), mix(2, 64), mix(3, 128));
+    let request = format!(
+        "request_id: order-{sequence:08}; exporter: Example Machine Works B.V., Eindhoven; destination: {destination}; \
+         consignee: Party Number {party} Trading GmbH, Industriestrasse {} , {}; end user: party {}; \
+         goods: line 1, {eccn}, five-axis milling machine type {}, quantity {}, value EUR {}.50; document: {}",
+        mix(4, 256),
+        mix(5, 65_536),
+        mix(6, 1_024),
+        mix(7, 4_096),
+        mix(8, 64),
+        mix(9, 1 << 20),
+        Digest::of(&sequence.to_be_bytes()),
+    );
+    let mut decision =
+        format!("outcome {}; rules {} {} {};", mix(10, 4), mix(11, 16), mix(12, 64), mix(13, 64))
+            .into_bytes();
+    for part in 0..3_u64 {
+        decision.extend_from_slice(Digest::of(&(sequence * 3 + part).to_be_bytes()).as_bytes());
+    }
+    let body = Body { request: request.into_bytes(), decision }.encode().unwrap();
+    let salt = *Digest::of(&sequence.to_le_bytes()).as_bytes();
+    let entry = Entry {
+        sequence,
+        time_ms: 1_700_000_000_000 + sequence.cast_signed(),
+        kind: EntryKind::DecisionMade,
+        caller: "127.0.0.1:50123".to_owned(),
+        engine_version: "0.1.0".to_owned(),
+        rulebook: Digest::of(b"rulebook"),
+        lists: Digest::ZERO,
+        request: Digest::of(&body),
+        outcome: 1,
+        commitment: commitment(&salt, &body),
+        state: Digest::of(&salt),
+    };
+    let terms = vec![
+        Term::of("exporter", "example"),
+        Term::of("party", &format!("party {party}")),
+        Term::of("party", &format!("party {}", mix(6, 1_024))),
+        Term::of("destination", &destination.to_string()),
+        Term::of("eccn", &eccn.to_string()),
+        Term::of("outcome", &mix(10, 4).to_string()),
+        Term::of("rule", &format!("rule {}", mix(11, 16))),
+        Term::of("rule", &format!("rule {}", mix(12, 64))),
+        Term::of("rule", &format!("rule {}", mix(13, 64))),
+        Term::of("unique", &sequence.to_string()),
+    ];
+    let request_key = Some(RequestKey::of("127.0.0.1:50123", &format!("order-{sequence:08}")));
+    Record { entry: entry.encode().unwrap(), salt, body, request_key, terms }
+}
+
+/// Only what is asked for anew here: these logs are opened again without a crash.
+fn derive(entry: &Entry, _: &Body) -> Derived {
+    let record = record(entry.sequence);
+    Derived { request_key: record.request_key, terms: record.terms }
+}
