@@ -13,7 +13,7 @@ use super::export::{AreaControl, CnCode, GoodsLine, Knowledge, Party, Place, Pro
 use super::money::{Currency, Money, Quantity, parse_decimal, parse_positive};
 use super::name;
 use super::period::parse_date;
-use super::vocabulary::{RegionMismatch, Vocabulary, Word, Words};
+use super::vocabulary::{RegionMismatch, RegionSet, Vocabulary, Word, Words};
 
 /// Most goods lines in one export.
 pub const LINES_MAX: usize = 1_000;
@@ -225,11 +225,6 @@ impl Parser<'_> {
     fn export(&mut self, raw: &RawRequest) -> Option<ProposedExport> {
         let request_id = self.request_id(raw);
         let export_date = self.date("export_date", &raw.export_date);
-        if let (Some(date), Some(first)) = (export_date, self.vocabulary.covers_from)
-            && date < first
-        {
-            self.fail("export_date", "BEFORE_RULEBOOK", format!("`{date}` is before {first}, the first day whose law the rulebook holds"));
-        }
         let known_at = self.instant("known_at", raw.known_at.as_deref());
         let activity = self.activity(raw.activity.as_deref());
         let (destination, end_use_place) = self.places(raw);
@@ -562,18 +557,26 @@ impl Parser<'_> {
         let country_field = format!("{field}.country");
         let region_field = format!("{field}.region");
         let place = self.place(&country_field, &region_field, &raw.country, raw.region.as_deref(), None)?;
-        // A party in the country of the destination or of the use, with no region of its own, is taken to be there.
+        // A party in the region of the destination or of the use, or in that country with no region of its own, is
+        // taken to be there: what is said of the area is said of it too.
         let unstated = raw.region.as_deref().is_none_or(str::is_empty);
         let written: Option<Country> = raw.country.parse().ok();
-        let there = known.into_iter().flatten().find(|there| {
-            Some(there.country) == written
-                || self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
-                    there.region.set.meets(super::vocabulary::RegionSet::one(at))
-                        && written.is_some_and(|country| region.written_for.contains(country))
-                })
-        });
-        let place = there.filter(|_| unstated).unwrap_or(place);
+        let is_there = |there: &Place| {
+            if unstated {
+                Some(there.country) == written || self.is_written_for(there, written)
+            } else {
+                there.region.known && !there.region.set.is_empty() && there.region == place.region
+            }
+        };
+        let place = known.into_iter().flatten().find(is_there).unwrap_or(place);
         Some(Party { role, name: raw.name.as_str().into(), normal_name, place })
+    }
+
+    /// Does the place lie in a region for which the written country is used in practice?
+    fn is_written_for(&self, there: &Place, written: Option<Country>) -> bool {
+        self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
+            there.region.set.meets(RegionSet::one(at)) && written.is_some_and(|country| region.written_for.contains(country))
+        })
     }
 
     fn claims(&mut self, raw: &[String]) -> SmallVec<[Word; 2]> {

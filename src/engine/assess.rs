@@ -141,6 +141,11 @@ fn place_keys(export: &ProposedExport) -> SmallVec<[PlaceKey; 8]> {
             }
         }
     }
+    for key in export.transit.iter().map(|country| PlaceKey::Country(*country)) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
     keys
 }
 
@@ -416,6 +421,9 @@ fn of_engine(facts: &Facts<'_>, line: &Line<'_>, check: CodeCheck, assessed: &mu
         let cn = line.goods.cn.as_ref().map_or("", |cn| cn.digits());
         let why = format!("{cn} is in `{}`, and the goods are stated not to be", title(list));
         push(Finding::of_engine(EngineFinding::CodeCheck, true).with("goods.cn", why));
+    }
+    if let Some(first) = book.vocabulary.covers_from.filter(|first| facts.date < *first) {
+        push(Finding::of_engine(EngineFinding::BeforeRulebook, true).with("export_date", format!("before {first}")));
     }
     if line.is_listed {
         let subject = facts.export.knowledge.and_then(|known| book.vocabulary.knowledge_subjects.entry(known.about));

@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that facts name.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 26] = [
     "annex_items",
     "broker",
     "buyer",
@@ -354,6 +354,7 @@ const FIELDS: [&str; 24] = [
     "end_use_country",
     "end_user",
     "end_user.type",
+    "export_date",
     "goods.cn",
     "goods.code",
     "goods.currency",
@@ -362,6 +363,7 @@ const FIELDS: [&str; 24] = [
     "knowledge.about",
     "licence",
     "party",
+    "transit_countries",
     "undetermined",
     "value_per_item",
 ];

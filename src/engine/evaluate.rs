@@ -251,11 +251,13 @@ impl Facts<'_> {
         let receivers = self.export.parties.iter().filter(|party| look_at.party && party.role.receives()).map(|party| &party.place);
         let destination = look_at.destination.then_some(&self.export.destination);
         let end_use = look_at.end_use.then_some(&self.export.end_use_place);
-        for place in destination.into_iter().chain(end_use).chain(receivers) {
+        let mut look = |place: &Place| {
             let (here, lacks) = self.place(test, place);
             tri = if look_at.all { tri.and(here) } else { tri.or(here) };
             missing |= lacks;
-        }
+        };
+        destination.into_iter().chain(end_use).chain(receivers).for_each(&mut look);
+        self.export.transit.iter().filter(|_| look_at.transit).for_each(|country| look(&Place::of(*country)));
         (tri, missing)
     }
 

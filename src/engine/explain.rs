@@ -56,6 +56,11 @@ pub fn facts(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, alternative: usize
 }
 
 fn places(facts: &Facts<'_>, test: &Destination, push: &mut impl FnMut(&'static str, Box<str>)) {
+    if test.look_at.transit {
+        for country in &facts.export.transit {
+            push("transit_countries", country.code().into());
+        }
+    }
     let mut say = |field: &'static str, place: &Place| {
         let region = facts.book.vocabulary.region_code(place.region.set).filter(|_| place.region.known);
         let text = match region {

@@ -470,7 +470,8 @@ pub struct ScopeDoc {
 #[serde(deny_unknown_fields)]
 pub struct DestinationDoc {
     /// Places looked at, any of them may be it: `destination`, `end_use` (the end-use country, or the destination
-    /// where none is given), `party` (consignee, end user, buyer, intermediate consignee). Default `[destination]`.
+    /// where none is given), `party` (consignee, end user, buyer, intermediate consignee), `transit` (a country
+    /// on the way). Default `[destination]`.
     #[serde(default)]
     pub any_of: Vec<String>,
     /// Places looked at, all of them must be it (for permissions). Not together with `any_of`.

@@ -210,8 +210,9 @@ impl Compiler {
                 "destination" => look_at.destination = true,
                 "end_use" => look_at.end_use = true,
                 "party" => look_at.party = true,
+                "transit" => look_at.transit = true,
                 _ => {
-                    let message = format!("`{text}` is not one of `destination`, `end_use`, `party`");
+                    let message = format!("`{text}` is not one of `destination`, `end_use`, `party`, `transit`");
                     let name = if look_at.all { "all_of" } else { "any_of" };
                     self.diagnostics.error(file, format!("{path}.{name}[{at}]"), "look_at", message);
                 }
