@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use crate::domain::code::Classification;
 use crate::domain::country::Country;
 use crate::domain::licence::{
-    Clearance, ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods, ListedParty, Standing,
+    Clearance, ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods, ListedParty,
+    Standing,
 };
 use crate::domain::money::{Currency, parse_decimal, parse_positive};
 use crate::domain::name;
@@ -39,7 +40,13 @@ pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
     }
     for (at, party) in doc.listed_parties.iter().enumerate() {
         let path = format!("given.listed_parties[{at}]");
-        let listed = parser.period(&path, "listed_from", Some(&party.listed_from), "listed_until", party.listed_until.as_ref());
+        let listed = parser.period(
+            &path,
+            "listed_from",
+            Some(&party.listed_from),
+            "listed_until",
+            party.listed_until.as_ref(),
+        );
         given.listed_parties.push(ListedParty {
             name: party.name.as_str().into(),
             list: party.list.as_str().into(),
@@ -51,7 +58,13 @@ pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
     given.standing.rates = parser.rates(doc);
     for (at, clearance) in doc.clearances.iter().enumerate() {
         let path = format!("given.clearances[{at}]");
-        let valid = parser.period(&path, "valid_from", clearance.valid_from.as_ref(), "valid_to", clearance.valid_to.as_ref());
+        let valid = parser.period(
+            &path,
+            "valid_from",
+            clearance.valid_from.as_ref(),
+            "valid_to",
+            clearance.valid_to.as_ref(),
+        );
         given.standing.clearances.push(Clearance {
             id: clearance.id.as_str().into(),
             findings: clearance.findings.iter().map(|id| id.as_str().into()).collect(),
@@ -63,7 +76,10 @@ pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
             Ok(at) => {
                 given.recorded_at.insert(rule.as_str().into(), at);
             }
-            Err(_) => parser.fail(format!("given.rule_recorded_at.{rule}"), format!("`{text}` is not an RFC 3339 instant")),
+            Err(_) => parser.fail(
+                format!("given.rule_recorded_at.{rule}"),
+                format!("`{text}` is not an RFC 3339 instant"),
+            ),
         }
     }
     if parser.violations.is_empty() { Ok(given) } else { Err(parser.violations) }
@@ -75,7 +91,11 @@ struct Parser {
 
 impl Parser {
     fn fail(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.violations.push(FieldViolation { field: field.into(), reason: "GIVEN", description: description.into() });
+        self.violations.push(FieldViolation {
+            field: field.into(),
+            reason: "GIVEN",
+            description: description.into(),
+        });
     }
 
     fn date(&mut self, path: &str, name: &str, text: Option<&String>) -> Option<jiff::civil::Date> {
@@ -83,7 +103,14 @@ impl Parser {
         parsed.map_err(|error| self.fail(format!("{path}.{name}"), error.to_string())).ok()
     }
 
-    fn period(&mut self, path: &str, from_name: &str, from: Option<&String>, until_name: &str, until: Option<&String>) -> Period {
+    fn period(
+        &mut self,
+        path: &str,
+        from_name: &str,
+        from: Option<&String>,
+        until_name: &str,
+        until: Option<&String>,
+    ) -> Period {
         Period { from: self.date(path, from_name, from), until: self.date(path, until_name, until) }
     }
 
@@ -100,13 +127,16 @@ impl Parser {
         let valid = self.period(path, "valid_from", Some(&doc.valid_from), "valid_to", Some(&doc.valid_to));
         let destinations = doc.destinations.iter().enumerate();
         let destinations = destinations
-            .filter_map(|(at, text)| self.word(path, &format!("destinations[{at}]"), text, text.parse::<Country>().ok()))
+            .filter_map(|(at, text)| {
+                self.word(path, &format!("destinations[{at}]"), text, text.parse::<Country>().ok())
+            })
             .collect();
         let names = |names: &Option<Vec<String>>| {
             names.as_ref().map(|names| names.iter().map(|name| name::normalise(name)).collect())
         };
         let lines = doc.lines.iter().enumerate();
-        let lines = lines.filter_map(|(at, line)| self.licence_line(&format!("{path}.lines[{at}]"), line)).collect();
+        let lines =
+            lines.filter_map(|(at, line)| self.licence_line(&format!("{path}.lines[{at}]"), line)).collect();
         Some(Licence {
             number: doc.number.as_str().into(),
             kind: kind?,
@@ -137,8 +167,10 @@ impl Parser {
             ("confirmed_quantity", doc.confirmed_quantity.as_ref()),
             ("reserved_quantity", doc.reserved_quantity.as_ref()),
         );
-        let used_value: Decimal =
-            used(("confirmed_value", doc.confirmed_value.as_ref()), ("reserved_value", doc.reserved_value.as_ref()));
+        let used_value: Decimal = used(
+            ("confirmed_value", doc.confirmed_value.as_ref()),
+            ("reserved_value", doc.reserved_value.as_ref()),
+        );
         Some(LicenceLine {
             line: doc.line,
             goods: goods?,
@@ -159,10 +191,12 @@ impl Parser {
         let mut rates = ExchangeRates::default();
         for (at, rate) in doc.exchange_rates.iter().enumerate() {
             let path = format!("given.exchange_rates[{at}]");
-            let currency = self.word(&path, "currency", &rate.currency, rate.currency.parse::<Currency>().ok());
+            let currency =
+                self.word(&path, "currency", &rate.currency, rate.currency.parse::<Currency>().ok());
             let date = self.date(&path, "date", Some(&rate.date));
             let value = parse_positive(&rate.eur_per_unit);
-            let value = value.map_err(|error| self.fail(format!("{path}.eur_per_unit"), error.to_string())).ok();
+            let value =
+                value.map_err(|error| self.fail(format!("{path}.eur_per_unit"), error.to_string())).ok();
             if let (Some(currency), Some(date), Some(value)) = (currency, date, value) {
                 rates.insert(currency, date, value);
             }

@@ -92,8 +92,13 @@ pub fn run_case(book: &Rulebook, case: &CaseDoc) -> Vec<(String, String, String)
         (Ok(export), Ok(given)) => (export, given),
         (Err(violations), _) => {
             if case.expect.outcome != INVALID_REQUEST {
-                let fields: Vec<String> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
-                mismatches.add("outcome", &case.expect.outcome, &format!("{INVALID_REQUEST} ({})", fields.join("; ")));
+                let fields: Vec<String> =
+                    violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+                mismatches.add(
+                    "outcome",
+                    &case.expect.outcome,
+                    &format!("{INVALID_REQUEST} ({})", fields.join("; ")),
+                );
             }
             return mismatches.0;
         }
@@ -143,18 +148,27 @@ fn compare(book: &Rulebook, case: &CaseDoc, decision: &Decision, mismatches: &mu
         }
     }
     for (line, expected) in &expect.lines {
-        let got = decision.lines.iter().find(|decided| decided.line == *line).map_or("no such line", |line| line.outcome.as_str());
+        let got = decision
+            .lines
+            .iter()
+            .find(|decided| decided.line == *line)
+            .map_or("no such line", |line| line.outcome.as_str());
         if expected != got {
             mismatches.add(&format!("lines[{line}]"), expected, got);
         }
     }
-    let duties: BTreeSet<&str> = decision.duties.iter().map(|duty| book.vocabulary.duties.id(*duty)).collect();
+    let duties: BTreeSet<&str> =
+        decision.duties.iter().map(|duty| book.vocabulary.duties.id(*duty)).collect();
     for duty in expect.duties.iter().filter(|duty| !duties.contains(duty.as_str())) {
         mismatches.add("duties", duty, &list(&duties));
     }
     if let Some(expected) = &expect.remaining_value {
-        let remaining: Option<Decimal> =
-            decision.lines.iter().rev().flat_map(|line| &line.allocations).find_map(|allocation| allocation.remaining_value);
+        let remaining: Option<Decimal> = decision
+            .lines
+            .iter()
+            .rev()
+            .flat_map(|line| &line.allocations)
+            .find_map(|allocation| allocation.remaining_value);
         let is_equal = remaining.is_some() && remaining == expected.parse().ok();
         if !is_equal {
             let got = remaining.map_or_else(|| "none".to_owned(), |remaining| remaining.to_string());

@@ -203,7 +203,9 @@ impl CnCode {
     /// The text, when it is no such code.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.')).collect();
-        let valid = (2..=10).contains(&digits.len()) && digits.len() % 2 == 0 && digits.bytes().all(|b| b.is_ascii_digit());
+        let valid = (2..=10).contains(&digits.len())
+            && digits.len().is_multiple_of(2)
+            && digits.bytes().all(|b| b.is_ascii_digit());
         if !valid {
             return Err(text.chars().take(40).collect());
         }

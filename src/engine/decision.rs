@@ -250,7 +250,9 @@ impl EngineFinding {
             Self::PartyFuzzy => ("Name resembles a listed party", "Naam lijkt op een gelijste partij"),
             Self::RateMissing => ("No exchange rate of the day", "Geen wisselkoers van de dag"),
             Self::RedFlag => ("Red flag on the end use", "Waarschuwingssignaal over het eindgebruik"),
-            Self::BeforeRulebook => ("Before the law that the rulebook holds", "Vóór het recht dat het regelboek kent"),
+            Self::BeforeRulebook => {
+                ("Before the law that the rulebook holds", "Vóór het recht dat het regelboek kent")
+            }
         }
     }
 

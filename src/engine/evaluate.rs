@@ -74,7 +74,7 @@ pub enum Member {
 pub enum Unstated {
     /// For unlisted goods, in a rule that names places or parties.
     ForUnlistedGoods,
-    /// Never: the rule is for all destinations, and NOT_LISTED means not on its lists either.
+    /// Never: the rule is for all destinations, and `NOT_LISTED` means not on its lists either.
     Never,
     /// Always: a condition that must be known to hold.
     Always,
@@ -106,7 +106,10 @@ impl<'a> Line<'a> {
             _ => CodeHits::default(),
         };
         let by_cn = goods.cn.as_ref().map(|cn| book.goods.by_cn(cn)).unwrap_or_default();
-        let is_listed = by_code.listed.iter().any(|(list, _)| book.goods.list(*list).is_some_and(|list| list.classification));
+        let is_listed = by_code
+            .listed
+            .iter()
+            .any(|(list, _)| book.goods.list(*list).is_some_and(|list| list.classification));
         Self { goods, by_code, by_cn, is_listed }
     }
 }
@@ -158,16 +161,20 @@ impl Facts<'_> {
         };
         // Cheap and selective dimensions first; the goods last, because only a place that fits makes a code that is
         // too coarse worth saying.
-        let holds = (scope.activities.is_empty() || and((scope.activities.contains(self.export.activity).into(), Missing::NONE)))
+        let holds = (scope.activities.is_empty()
+            || and((scope.activities.contains(self.export.activity).into(), Missing::NONE)))
             && scope.destination.as_ref().is_none_or(|test| and(self.destination(test)))
             && scope.parties.as_ref().is_none_or(|test| and((self.parties(test), Missing::NONE)))
             && scope.knowledge.as_ref().is_none_or(|test| and((self.knowledge(test), Missing::NONE)))
-            && (scope.end_uses.is_empty() || and(one_of(scope.end_uses, self.export.end_use, Missing::END_USE)))
+            && (scope.end_uses.is_empty()
+                || and(one_of(scope.end_uses, self.export.end_use, Missing::END_USE)))
             && (scope.end_user_types.is_empty()
                 || and(one_of(scope.end_user_types, self.export.end_user_type, Missing::END_USER_TYPE)))
             && scope.military.is_none_or(|wanted| and(self.military_is(wanted)))
             && scope.undetermined.is_none_or(|_| and((Tri::Unknown, Missing::UNDETERMINED)))
-            && scope.value_per_item.is_none_or(|(amount, currency)| and(self.value_per_item(line, amount, currency)));
+            && scope
+                .value_per_item
+                .is_none_or(|(amount, currency)| and(self.value_per_item(line, amount, currency)));
         if !holds {
             return no;
         }
@@ -198,7 +205,10 @@ impl Facts<'_> {
             }
         };
         if !condition.claims.is_empty() {
-            and((self.export.claims.iter().any(|claim| condition.claims.contains(*claim)).into(), Missing::NONE));
+            and((
+                self.export.claims.iter().any(|claim| condition.claims.contains(*claim)).into(),
+                Missing::NONE,
+            ));
         }
         if let Some(wanted) = condition.military {
             and(self.military_is(wanted));
@@ -248,7 +258,12 @@ impl Facts<'_> {
         let look_at = test.look_at;
         let mut tri = if look_at.all { Tri::Yes } else { Tri::No };
         let mut missing = Missing::NONE;
-        let receivers = self.export.parties.iter().filter(|party| look_at.party && party.role.receives()).map(|party| &party.place);
+        let receivers = self
+            .export
+            .parties
+            .iter()
+            .filter(|party| look_at.party && party.role.receives())
+            .map(|party| &party.place);
         let destination = look_at.destination.then_some(&self.export.destination);
         let end_use = look_at.end_use.then_some(&self.export.end_use_place);
         let mut look = |place: &Place| {
@@ -266,7 +281,8 @@ impl Facts<'_> {
             return (Tri::Yes, Missing::NONE);
         }
         if test.outside {
-            let inside = test.outside_countries.contains(place.country) || self.in_any_group(&test.outside_groups, place);
+            let inside = test.outside_countries.contains(place.country)
+                || self.in_any_group(&test.outside_groups, place);
             if !inside {
                 return (Tri::Yes, Missing::NONE);
             }
@@ -349,7 +365,12 @@ impl Facts<'_> {
         if wanted { self.military() } else { not(self.military()) }
     }
 
-    fn value_per_item(&self, line: &Line<'_>, more_than: rust_decimal::Decimal, currency: crate::domain::money::Currency) -> (Tri, Missing) {
+    fn value_per_item(
+        &self,
+        line: &Line<'_>,
+        more_than: rust_decimal::Decimal,
+        currency: crate::domain::money::Currency,
+    ) -> (Tri, Missing) {
         let value = line.goods.value;
         let converted = if value.currency == currency {
             Some(value)
@@ -484,14 +505,20 @@ impl Facts<'_> {
     /// Goods stated to be in an annex: there, unless the annex has rows with first days of their own and this row
     /// is not there yet; which row it is, the customs code says.
     fn stated_member(&self, list: ListId, line: &Line<'_>) -> Member {
-        let Some((first, last)) = self.book.goods.row_days(list) else { return Member::Yes };
-        if last <= self.date {
+        let Some((earliest, latest)) = self.book.goods.row_days(list) else { return Member::Yes };
+        if latest <= self.date {
             return Member::Yes;
         }
-        if first > self.date {
+        if earliest > self.date {
             return Member::No;
         }
-        let mut rows = line.by_cn.rows.iter().filter_map(|row| self.book.goods.row(*row)).filter(|row| row.list == list).peekable();
+        let mut rows = line
+            .by_cn
+            .rows
+            .iter()
+            .filter_map(|row| self.book.goods.row(*row))
+            .filter(|row| row.list == list)
+            .peekable();
         if rows.peek().is_none() {
             return Member::Unknown(Missing::CN);
         }
@@ -499,7 +526,11 @@ impl Facts<'_> {
     }
 
     /// Rows of a list that the line's customs code meets and that are there on this day.
-    pub fn cn_rows<'b>(&'b self, list: ListId, line: &'b Line<'_>) -> impl Iterator<Item = &'b crate::rulebook::goods::CnRow> {
+    pub fn cn_rows<'b>(
+        &'b self,
+        list: ListId,
+        line: &'b Line<'_>,
+    ) -> impl Iterator<Item = &'b crate::rulebook::goods::CnRow> {
         line.by_cn
             .rows
             .iter()

@@ -6,13 +6,17 @@ use jiff::civil::Date;
 
 use super::assess::{Candidates, Question, on_day};
 use super::decision::{DayAssessment, LineAssessment};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Effect, FindingState, Outcome};
 use crate::domain::period::Period;
 use crate::rulebook::model::{Condition, GroupId, Rule};
 
 /// Assessments on the later days on which the law's answer changes, up to the first on which the outcome apart from
 /// licences does.
-pub(super) fn later(question: &Question<'_>, candidates: &[Candidates<'_>], today: &DayAssessment) -> Vec<DayAssessment> {
+pub(super) fn later(
+    question: &Question<'_>,
+    candidates: &[Candidates<'_>],
+    today: &DayAssessment,
+) -> Vec<DayAssessment> {
     let now = hard_outcome(today);
     let mut later: Vec<DayAssessment> = Vec::new();
     for date in boundaries(question, candidates) {
@@ -35,10 +39,24 @@ fn hard_outcome(day: &DayAssessment) -> Outcome {
 }
 
 /// What of a line can change its outcome, licences included.
-fn signature(line: &LineAssessment) -> (Outcome, Vec<(u8, u8, bool)>, usize, usize, bool) {
-    let findings = line.findings.iter().map(|finding| (finding.state.code(), finding.effect.code(), finding.soft));
-    let usable = line.permits.iter().filter(|offer| offer.against.is_none()).count();
-    (line.hard_outcome(), findings.collect(), usable, line.suspensions.len(), line.intra_union)
+#[derive(Eq, PartialEq)]
+struct Signature {
+    hard: Outcome,
+    findings: Vec<(FindingState, Effect, bool)>,
+    usable_permits: usize,
+    suspensions: usize,
+    intra_union: bool,
+}
+
+fn signature(line: &LineAssessment) -> Signature {
+    let findings = line.findings.iter().map(|finding| (finding.state, finding.effect, finding.soft));
+    Signature {
+        hard: line.hard_outcome(),
+        findings: findings.collect(),
+        usable_permits: line.permits.iter().filter(|offer| offer.against.is_none()).count(),
+        suspensions: line.suspensions.len(),
+        intra_union: line.intra_union,
+    }
 }
 
 /// First days of something new after the export date, in order.

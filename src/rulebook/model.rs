@@ -362,7 +362,10 @@ impl Group {
         let country = self.countries.get(usize::from(place.country.index()));
         country.is_some_and(|periods| periods.iter().any(|period| period.contains(day)))
             || (place.region.known
-                && self.regions.iter().any(|(region, period)| region.meets(place.region.set) && period.contains(day)))
+                && self
+                    .regions
+                    .iter()
+                    .any(|(region, period)| region.meets(place.region.set) && period.contains(day)))
     }
 }
 

@@ -18,7 +18,12 @@ pub fn exact(book: &Rulebook, export: &ProposedExport, extra: &[ListedParty]) ->
     let mut hits = Vec::new();
     for (party, named) in export.parties.iter().enumerate() {
         for listed in book.listed_names.get(&named.normal_name).into_iter().flatten() {
-            hits.push(PartyHit { list: listed.list, party, listed_name: listed.name.clone(), listed: listed.listed });
+            hits.push(PartyHit {
+                list: listed.list,
+                party,
+                listed_name: listed.name.clone(),
+                listed: listed.listed,
+            });
         }
         for listed in extra.iter().filter(|listed| name::normalise(&listed.name) == named.normal_name) {
             if let Some(list) = book.party_list(&listed.list) {
