@@ -1,3 +1,7 @@
 //! slagboom
 
+pub mod cases;
+pub mod domain;
+pub mod engine;
 pub mod rulebook;
+pub mod screening;

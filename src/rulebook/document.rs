@@ -29,6 +29,10 @@ pub struct RulebookDoc {
     pub version: String,
     /// IANA zone whose civil days decide, such as `Europe/Amsterdam`.
     pub time_zone: String,
+    /// First day whose law the rulebook holds; an export before it is refused as undecidable.
+    pub covers_from: String,
+    /// The group of `groups.yaml` inside which a movement is a transfer and no export.
+    pub union_group: String,
     /// Languages of the texts; `en` and `nl`.
     pub languages: Vec<String>,
     /// The open vocabularies.
@@ -466,7 +470,8 @@ pub struct ScopeDoc {
 #[serde(deny_unknown_fields)]
 pub struct DestinationDoc {
     /// Places looked at, any of them may be it: `destination`, `end_use` (the end-use country, or the destination
-    /// where none is given), `party` (consignee, end user, buyer, intermediate consignee). Default `[destination]`.
+    /// where none is given), `party` (consignee, end user, buyer, intermediate consignee), `transit` (a country
+    /// on the way). Default `[destination]`.
     #[serde(default)]
     pub any_of: Vec<String>,
     /// Places looked at, all of them must be it (for permissions). Not together with `any_of`.
@@ -535,7 +540,7 @@ pub struct PartiesDoc {
     /// Party lists by id.
     pub lists: Vec<String>,
     /// Roles looked at: `exporter`, `consignee`, `end_user`, `buyer`, `intermediate_consignee`, `forwarder`,
-    /// `broker`, `bank`; all when left out.
+    /// `broker`, `bank`; all but the exporter when left out.
     #[serde(default)]
     pub roles: Vec<String>,
 }

@@ -1,0 +1,180 @@
+//! Licences and the rest of what a decision may rest on beside law: the state of the exporter's papers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::code::ControlCode;
+use super::country::CountrySet;
+use super::money::Currency;
+use super::period::Period;
+
+/// What kind of licence it is: a licence satisfies only a duty of its kind.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LicenceKind {
+    /// One exporter, one end user or consignee, named goods (2021/821 Art 12).
+    Individual,
+    /// One exporter, several countries or end users.
+    Global,
+    /// Military goods.
+    Military,
+    /// An authorisation under a sanctions act: the only kind that answers a ban.
+    Sanctions,
+    /// Transfer inside the Union.
+    Transfer,
+}
+
+/// The standing of a licence, apart from suspensions by criterion.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LicenceStatus {
+    /// May be used.
+    Active,
+    /// Exists, may not be used.
+    Suspended,
+    /// Withdrawn for good.
+    Revoked,
+    /// Given back unused.
+    Returned,
+}
+
+/// A licence.
+#[derive(Clone, Debug)]
+pub struct Licence {
+    /// Number.
+    pub number: Box<str>,
+    /// Kind.
+    pub kind: LicenceKind,
+    /// Normalised name of the holder.
+    pub holder: Box<str>,
+    /// Standing.
+    pub status: LicenceStatus,
+    /// Days on which it may be used, inclusive.
+    pub valid: Period,
+    /// Countries of final destination.
+    pub destinations: CountrySet,
+    /// Normalised names of the end users; `None` is any.
+    pub end_users: Option<Vec<Box<str>>>,
+    /// Normalised names of the consignees; `None` is any.
+    pub consignees: Option<Vec<Box<str>>>,
+    /// Goods lines.
+    pub lines: Vec<LicenceLine>,
+}
+
+/// A goods line of a licence.
+#[derive(Clone, Debug)]
+pub struct LicenceLine {
+    /// Line number.
+    pub line: u32,
+    /// The goods that it covers.
+    pub goods: LicensedGoods,
+    /// Unit of the quantity, compared to the letter.
+    pub unit: Box<str>,
+    /// Cap on the quantity; `None` is no cap.
+    pub cap_quantity: Option<Decimal>,
+    /// Cap on the value; `None` is no cap.
+    pub cap_value: Option<Decimal>,
+    /// Currency of the value.
+    pub currency: Currency,
+    /// Quantity written off or promised.
+    pub used_quantity: Decimal,
+    /// Value written off or promised.
+    pub used_value: Decimal,
+}
+
+/// Goods that a licence line covers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LicensedGoods {
+    /// A code and what is below it.
+    Code(ControlCode),
+    /// Goods on no control list (in a sanctions authorisation, or after a catch-all decision).
+    NotListed,
+}
+
+/// A party on a list, as a value that comes from outside the rulebook.
+#[derive(Clone, Debug)]
+pub struct ListedParty {
+    /// Name as listed.
+    pub name: Box<str>,
+    /// The list's id, such as `833/2014:IV`.
+    pub list: Box<str>,
+    /// Days on which it is listed, inclusive.
+    pub listed: Period,
+}
+
+/// A release of findings by people.
+#[derive(Clone, Debug)]
+pub struct Clearance {
+    /// Its id.
+    pub id: Box<str>,
+    /// The findings that it clears, by rule id.
+    pub findings: BTreeSet<Box<str>>,
+    /// Days on which it holds, inclusive.
+    pub valid: Period,
+}
+
+/// Exchange rates by currency and day: euro for one unit.
+#[derive(Clone, Debug, Default)]
+pub struct ExchangeRates(BTreeMap<(Currency, Date), Decimal>);
+
+/// What a decision may rest on beside law.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Licences of the exporter.
+    pub licences: Vec<Licence>,
+    /// General authorisations for which the exporter is registered.
+    pub registrations: BTreeSet<Box<str>>,
+    /// Rates.
+    pub rates: ExchangeRates,
+    /// Releases.
+    pub clearances: Vec<Clearance>,
+}
+
+impl LicenceKind {
+    /// As files write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Individual => "individual",
+            Self::Global => "global",
+            Self::Military => "military",
+            Self::Sanctions => "sanctions",
+            Self::Transfer => "transfer",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Individual, Self::Global, Self::Military, Self::Sanctions, Self::Transfer]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+impl LicenceStatus {
+    /// The standing of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "active" => Some(Self::Active),
+            "suspended" => Some(Self::Suspended),
+            "revoked" => Some(Self::Revoked),
+            "returned" => Some(Self::Returned),
+            _ => None,
+        }
+    }
+}
+
+impl ExchangeRates {
+    /// Records a rate.
+    pub fn insert(&mut self, currency: Currency, date: Date, eur_per_unit: Decimal) {
+        self.0.insert((currency, date), eur_per_unit);
+    }
+
+    /// Euro for one unit on that day; never a neighbouring day's, never 1 for another currency.
+    #[must_use]
+    pub fn eur_per_unit(&self, currency: Currency, date: Date) -> Option<Decimal> {
+        if currency == Currency::euro() { Some(Decimal::ONE) } else { self.0.get(&(currency, date)).copied() }
+    }
+}

@@ -1,0 +1,655 @@
+//! A request as text, in the shape of the worked cases, and its parsing into a [`ProposedExport`].
+//!
+//! Case files, `slagboom check` and the wire all become this shape first, so there is one parser and one set of
+//! messages. Every bad field is reported, not the first.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use smallvec::SmallVec;
+
+use super::code::Classification;
+use super::country::{Country, RegionCode};
+use super::export::{AreaControl, CnCode, GoodsLine, Knowledge, Party, Place, ProposedExport, Role};
+use super::money::{Currency, Money, Quantity, parse_decimal, parse_positive};
+use super::name;
+use super::period::parse_date;
+use super::vocabulary::{RegionMismatch, RegionSet, Vocabulary, Word, Words};
+
+/// Most goods lines in one export.
+pub const LINES_MAX: usize = 1_000;
+/// Most parties beside exporter, consignee and end user.
+pub const PARTIES_MAX: usize = 50;
+/// Longest name, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 512;
+/// Longest description or address, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Longest short text (unit, reference, number), in bytes of UTF-8.
+pub const SHORT_BYTES_MAX: usize = 128;
+/// Longest `request_id`, in printable ASCII characters.
+pub const REQUEST_ID_MAX: usize = 128;
+/// Most annex items on a line, claims, licences offered or transit countries in an export.
+pub const ITEMS_MAX: usize = 64;
+
+/// A request as text. Nothing is checked yet.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// The caller's key for a retry; required when the check is recorded.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// Ask only: record nothing, reserve nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Civil day, `2022-02-26`. Required.
+    #[serde(default)]
+    pub export_date: String,
+    /// RFC 3339 instant; only rules and lists recorded by then are used.
+    #[serde(default)]
+    pub known_at: Option<String>,
+    /// What is being done; the rulebook's first activity when left out.
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// Who sends the goods. Required.
+    #[serde(default)]
+    pub exporter: Option<RawParty>,
+    /// Goods lines. At least one.
+    #[serde(default)]
+    pub goods: Vec<RawGoods>,
+    /// Who receives the goods. Required.
+    #[serde(default)]
+    pub consignee: Option<RawParty>,
+    /// Who uses the goods. Required.
+    #[serde(default)]
+    pub end_user: Option<RawParty>,
+    /// Everybody else.
+    #[serde(default)]
+    pub parties: Vec<RawParty>,
+    /// What the goods will be used for; left out or `unknown`: not known.
+    #[serde(default)]
+    pub end_use: Option<String>,
+    /// Where the goods will be used; left out: at the destination.
+    #[serde(default)]
+    pub end_use_country: Option<String>,
+    /// Region of use.
+    #[serde(default)]
+    pub end_use_region: Option<String>,
+    /// Where the goods go. Required.
+    #[serde(default)]
+    pub destination: Option<RawPlace>,
+    /// When the contract was concluded, a civil day.
+    #[serde(default)]
+    pub contract_date: Option<String>,
+    /// Claims of exemptions and of conditions of general authorisations.
+    #[serde(default)]
+    pub exemption_claims: Vec<String>,
+    /// What the exporter was told or knows.
+    #[serde(default)]
+    pub knowledge: Option<RawKnowledge>,
+    /// Licence numbers that the exporter wants to use.
+    #[serde(default)]
+    pub licences_offered: Vec<String>,
+    /// Countries on the way.
+    #[serde(default)]
+    pub transit_countries: Vec<String>,
+    /// The caller's document.
+    #[serde(default)]
+    pub document_reference: Option<String>,
+    /// Decision that this request supersedes.
+    #[serde(default)]
+    pub supersedes: Option<String>,
+}
+
+/// A party as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawParty {
+    /// For `parties`: `buyer`, `intermediate_consignee`, `forwarder`, `broker` or `bank`.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Name. Required.
+    #[serde(default)]
+    pub name: String,
+    /// ISO 3166-1 alpha-2 code. Required.
+    #[serde(default)]
+    pub country: String,
+    /// ISO 3166-2 code.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// For the end user: what kind of body it is.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// A place as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawPlace {
+    /// ISO 3166-1 alpha-2 code. Required.
+    #[serde(default)]
+    pub country: String,
+    /// ISO 3166-2 code.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// `government`, `non_government` or `unknown`.
+    #[serde(default)]
+    pub area_control: Option<String>,
+    /// Free text; may show that the region is not what the country says.
+    #[serde(default)]
+    pub address: Option<String>,
+}
+
+/// Goods as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawGoods {
+    /// Line number; the position, from 1, when 0 or left out.
+    #[serde(default)]
+    pub line: u32,
+    /// Control code as typed; left out: not classified; `NOT_LISTED`: classified, on no list.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Customs code.
+    #[serde(default)]
+    pub cn: Option<String>,
+    /// Annexes that the goods are in. Left out: not stated. Empty: in none.
+    #[serde(default)]
+    pub annex_items: Option<Vec<String>>,
+    /// How much. Required, more than zero.
+    #[serde(default)]
+    pub quantity: String,
+    /// In which unit. Required.
+    #[serde(default)]
+    pub unit: String,
+    /// Value of the whole line. Required; zero is possible.
+    #[serde(default)]
+    pub value: String,
+    /// ISO 4217 code. Required.
+    #[serde(default)]
+    pub currency: String,
+    /// Free text; decides nothing.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Who classified the goods; decides nothing.
+    #[serde(default)]
+    pub classified_by: Option<String>,
+    /// When, a civil day; decides nothing.
+    #[serde(default)]
+    pub classified_on: Option<String>,
+}
+
+/// Knowledge as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawKnowledge {
+    /// How. Required.
+    #[serde(default)]
+    pub level: String,
+    /// Of what. Required.
+    #[serde(default)]
+    pub about: String,
+}
+
+/// A field that cannot be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FieldViolation {
+    /// Path as the caller wrote it, such as `goods[1].code`; positions count from 0.
+    pub field: String,
+    /// A stable word for programs, such as `REQUIRED`.
+    pub reason: &'static str,
+    /// What is wrong and what would be right.
+    pub description: String,
+}
+
+impl RawRequest {
+    /// Parses the request under a vocabulary.
+    ///
+    /// # Errors
+    /// Every field that cannot be.
+    pub fn parse(&self, vocabulary: &Vocabulary) -> Result<ProposedExport, Vec<FieldViolation>> {
+        let mut parser = Parser { vocabulary, violations: Vec::new() };
+        let export = parser.export(self);
+        match export {
+            Some(export) if parser.violations.is_empty() => Ok(export),
+            _ => Err(parser.violations),
+        }
+    }
+}
+
+/// Collects violations while it reads; a `None` has said why.
+struct Parser<'a> {
+    vocabulary: &'a Vocabulary,
+    violations: Vec<FieldViolation>,
+}
+
+impl Parser<'_> {
+    fn export(&mut self, raw: &RawRequest) -> Option<ProposedExport> {
+        let request_id = self.request_id(raw);
+        let export_date = self.date("export_date", &raw.export_date);
+        let known_at = self.instant("known_at", raw.known_at.as_deref());
+        let activity = self.activity(raw.activity.as_deref());
+        let (destination, end_use_place) = self.places(raw);
+        let goods = self.goods(&raw.goods);
+        let parties = self.parties(raw, destination, end_use_place);
+        let vocabulary = self.vocabulary;
+        let end_use = self.word("end_use", raw.end_use.as_deref(), &vocabulary.end_uses);
+        let kind = raw.end_user.as_ref().and_then(|party| party.kind.as_deref());
+        let end_user_type = self.word("end_user.type", kind, &vocabulary.end_user_types);
+        let contract_date = raw.contract_date.as_deref().filter(|t| !t.is_empty()).and_then(|t| self.date("contract_date", t));
+        let claims = self.claims(&raw.exemption_claims);
+        let knowledge = self.knowledge(raw.knowledge.as_ref());
+        let licences_offered = self.numbers("licences_offered", &raw.licences_offered);
+        let transit = self.transit(&raw.transit_countries);
+        let document_reference = self.short("document_reference", raw.document_reference.as_deref());
+        let supersedes = self.short("supersedes", raw.supersedes.as_deref());
+        Some(ProposedExport {
+            request_id,
+            dry_run: raw.dry_run,
+            export_date: export_date?,
+            known_at,
+            activity: activity?,
+            goods,
+            destination: destination?,
+            end_use_place: end_use_place?,
+            parties,
+            end_use,
+            end_user_type,
+            contract_date,
+            claims,
+            knowledge,
+            licences_offered,
+            transit,
+            document_reference,
+            supersedes,
+        })
+    }
+
+    fn fail(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
+        self.violations.push(FieldViolation { field: field.into(), reason, description: description.into() });
+    }
+
+    fn request_id(&mut self, raw: &RawRequest) -> Option<Box<str>> {
+        let text = raw.request_id.as_deref().filter(|text| !text.is_empty())?;
+        if text.len() > REQUEST_ID_MAX || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+            let rule = format!("a request id has at most {REQUEST_ID_MAX} printable ASCII characters and no spaces");
+            self.fail("request_id", "REQUEST_ID", rule);
+            return None;
+        }
+        Some(text.into())
+    }
+
+    fn date(&mut self, field: &str, text: &str) -> Option<jiff::civil::Date> {
+        if text.is_empty() {
+            self.fail(field, "REQUIRED", "a civil day such as `2022-02-26` is required");
+            return None;
+        }
+        parse_date(text).map_err(|error| self.fail(field, "DATE", error.to_string())).ok()
+    }
+
+    fn instant(&mut self, field: &str, text: Option<&str>) -> Option<Timestamp> {
+        let text = text.filter(|text| !text.is_empty())?;
+        let parsed = if text.len() <= 64 { text.parse::<Timestamp>().ok() } else { None };
+        if parsed.is_none() {
+            let clipped: String = text.chars().take(40).collect();
+            self.fail(field, "INSTANT", format!("`{clipped}` is not an RFC 3339 instant such as `2022-02-25T12:00:00+01:00`"));
+        }
+        parsed
+    }
+
+    fn activity(&mut self, text: Option<&str>) -> Option<Word> {
+        let words = &self.vocabulary.activities;
+        match text.filter(|text| !text.is_empty()) {
+            None => Some(Word(0)),
+            Some(text) => match words.find(text) {
+                Some(word) => Some(word),
+                None => {
+                    self.unknown_word("activity", text, words);
+                    None
+                }
+            },
+        }
+    }
+
+    /// A word of a vocabulary; a word that says "unknown" is the same as none.
+    fn word(&mut self, field: &str, text: Option<&str>, words: &Words) -> Option<Word> {
+        let text = text.filter(|text| !text.is_empty())?;
+        match words.find(text) {
+            Some(word) => Some(word).filter(|word| words.entry(*word).is_some_and(|entry| !entry.unknown)),
+            None => {
+                self.unknown_word(field, text, words);
+                None
+            }
+        }
+    }
+
+    fn unknown_word(&mut self, field: &str, text: &str, words: &Words) {
+        let clipped: String = text.chars().take(40).collect();
+        let known: Vec<String> = words.ids().map(|id| format!("`{id}`")).collect();
+        self.fail(field, "UNKNOWN_WORD", format!("`{clipped}` is not one of {}", known.join(", ")));
+    }
+
+    fn country(&mut self, field: &str, text: &str) -> Option<Country> {
+        if text.is_empty() {
+            self.fail(field, "REQUIRED", "an ISO 3166-1 alpha-2 country code is required");
+            return None;
+        }
+        text.parse().map_err(|error: super::country::CountryError| self.fail(field, "COUNTRY", error.to_string())).ok()
+    }
+
+    /// A place; `at` is the path of the object that holds `country` and `region`.
+    fn place(&mut self, country_field: &str, region_field: &str, country: &str, region: Option<&str>, address: Option<&str>) -> Option<Place> {
+        let country = self.country(country_field, country)?;
+        let region: Option<RegionCode> = match region.filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => match text.parse() {
+                Ok(code) => Some(code),
+                Err(error) => {
+                    let error: super::country::RegionError = error;
+                    self.fail(region_field, "REGION", error.to_string());
+                    return None;
+                }
+            },
+        };
+        match self.vocabulary.place(country, region.as_ref(), address) {
+            Ok(place) => Some(place),
+            Err(mismatch) => {
+                let code = region.map_or_else(String::new, |code| code.to_string());
+                let description = match mismatch {
+                    RegionMismatch::OtherCountry => format!("region `{code}` is not in country `{country}`"),
+                    RegionMismatch::Undeclared => format!("`{code}` is no region of `{country}`"),
+                };
+                self.fail(region_field, "REGION", description);
+                None
+            }
+        }
+    }
+
+    fn places(&mut self, raw: &RawRequest) -> (Option<Place>, Option<Place>) {
+        let destination = match &raw.destination {
+            None => {
+                self.fail("destination", "REQUIRED", "where the goods go is required");
+                None
+            }
+            Some(place) => self.destination(place),
+        };
+        let end_use_country = raw.end_use_country.as_deref().filter(|text| !text.is_empty());
+        let end_use_region = raw.end_use_region.as_deref().filter(|text| !text.is_empty());
+        let written = raw.destination.as_ref().map(|place| place.country.as_str());
+        let same_country = end_use_country.is_none() || end_use_country == written;
+        let end_use = match (end_use_country.or(written), end_use_region) {
+            (_, None) if same_country => destination,
+            (None, Some(_)) => {
+                self.fail("end_use_country", "REQUIRED", "a region of use needs its country");
+                None
+            }
+            (Some(country), region) => self.place("end_use_country", "end_use_region", country, region, None),
+            (None, None) => destination,
+        };
+        (destination, end_use)
+    }
+
+    fn destination(&mut self, raw: &RawPlace) -> Option<Place> {
+        let address = raw.address.as_deref().filter(|text| !text.is_empty());
+        if let Some(text) = address {
+            self.check_text("destination.address", text, TEXT_BYTES_MAX, true);
+        }
+        let address = address.filter(|text| text.len() <= TEXT_BYTES_MAX);
+        let place = self.place("destination.country", "destination.region", &raw.country, raw.region.as_deref(), address);
+        let control = match raw.area_control.as_deref().unwrap_or_default() {
+            "" | "unknown" => AreaControl::Unknown,
+            "government" => AreaControl::Government,
+            "non_government" => AreaControl::NonGovernment,
+            other => {
+                let clipped: String = other.chars().take(40).collect();
+                let rule = format!("`{clipped}` is not one of `government`, `non_government`, `unknown`");
+                self.fail("destination.area_control", "UNKNOWN_WORD", rule);
+                AreaControl::Unknown
+            }
+        };
+        place.map(|place| Place { control, ..place })
+    }
+
+    fn goods(&mut self, raw: &[RawGoods]) -> Vec<GoodsLine> {
+        if raw.is_empty() {
+            self.fail("goods", "REQUIRED", "at least one goods line is required");
+        }
+        if raw.len() > LINES_MAX {
+            self.fail("goods", "TOO_MANY", format!("{} goods lines are more than {LINES_MAX}; split the export", raw.len()));
+            return Vec::new();
+        }
+        let mut goods: Vec<GoodsLine> = Vec::with_capacity(raw.len());
+        let mut seen = std::collections::BTreeSet::new();
+        for (at, raw) in raw.iter().enumerate() {
+            let line = if raw.line == 0 { u32::try_from(at + 1).unwrap_or(u32::MAX) } else { raw.line };
+            if !seen.insert(line) {
+                self.fail(format!("goods[{at}].line"), "DUPLICATE", format!("line number `{line}` stands twice"));
+            }
+            if let Some(parsed) = self.goods_line(at, line, raw) {
+                goods.push(parsed);
+            }
+        }
+        goods
+    }
+
+    fn goods_line(&mut self, at: usize, line: u32, raw: &RawGoods) -> Option<GoodsLine> {
+        let field = |name: &str| format!("goods[{at}].{name}");
+        let classification =
+            Classification::parse(raw.code.as_deref()).map_err(|error| self.fail(field("code"), "CODE", error.to_string())).ok();
+        let cn = raw.cn.as_deref().filter(|text| !text.trim().is_empty()).map(|text| {
+            CnCode::parse(text.trim()).map_err(|text| {
+                let rule = format!("`{text}` is not a customs code of 2 to 10 digits in pairs, such as `8430 49`");
+                self.fail(field("cn"), "CN_CODE", rule);
+            })
+        });
+        let stated = self.stated(at, raw.annex_items.as_deref());
+        let amount = if raw.quantity.is_empty() {
+            self.fail(field("quantity"), "REQUIRED", "a quantity above zero is required");
+            None
+        } else {
+            parse_positive(&raw.quantity).map_err(|error| self.fail(field("quantity"), "QUANTITY", error.to_string())).ok()
+        };
+        let unit = raw.unit.trim();
+        if unit.is_empty() {
+            self.fail(field("unit"), "REQUIRED", "a unit such as `pcs` or `kg` is required");
+        } else {
+            self.check_text(&field("unit"), unit, SHORT_BYTES_MAX, false);
+        }
+        let value = if raw.value.is_empty() {
+            self.fail(field("value"), "REQUIRED", "the value of the line is required");
+            None
+        } else {
+            parse_decimal(&raw.value).map_err(|error| self.fail(field("value"), "VALUE", error.to_string())).ok()
+        };
+        let currency = if raw.currency.is_empty() {
+            self.fail(field("currency"), "REQUIRED", "an ISO 4217 currency code is required");
+            None
+        } else {
+            raw.currency
+                .parse::<Currency>()
+                .map_err(|error| self.fail(field("currency"), "CURRENCY", error.to_string()))
+                .ok()
+        };
+        let description = raw.description.as_deref().unwrap_or_default();
+        self.check_text(&field("description"), description, TEXT_BYTES_MAX, true);
+        self.check_text(&field("classified_by"), raw.classified_by.as_deref().unwrap_or_default(), SHORT_BYTES_MAX, false);
+        if let Some(text) = raw.classified_on.as_deref().filter(|text| !text.is_empty()) {
+            self.date(&field("classified_on"), text);
+        }
+        Some(GoodsLine {
+            line,
+            classification: classification?,
+            cn: cn.transpose().ok()?,
+            stated: stated?,
+            quantity: Quantity { amount: amount?, unit: unit.into() },
+            value: Money { amount: value?, currency: currency? },
+            description: description.into(),
+        })
+    }
+
+    #[expect(clippy::option_option, reason = "outer: could it be read; inner: was it stated")]
+    fn stated(&mut self, at: usize, raw: Option<&[String]>) -> Option<Option<SmallVec<[super::vocabulary::ListId; 4]>>> {
+        let Some(raw) = raw else { return Some(None) };
+        if raw.len() > ITEMS_MAX {
+            self.fail(format!("goods[{at}].annex_items"), "TOO_MANY", format!("at most {ITEMS_MAX} annex items"));
+            return None;
+        }
+        let mut lists = SmallVec::new();
+        let before = self.violations.len();
+        for (item_at, item) in raw.iter().enumerate() {
+            match self.vocabulary.annex_items.get(item.trim()) {
+                Some(list) if lists.contains(list) => {}
+                Some(list) => lists.push(*list),
+                None => {
+                    let clipped: String = item.chars().take(40).collect();
+                    let known: Vec<&str> = self.vocabulary.annex_items.keys().map(|key| &**key).filter(|key| key.contains(':')).collect();
+                    let rule = format!("`{clipped}` is no annex of the rulebook; it knows {}", known.join(", "));
+                    self.fail(format!("goods[{at}].annex_items[{item_at}]"), "UNKNOWN_ANNEX", rule);
+                }
+            }
+        }
+        (self.violations.len() == before).then_some(Some(lists))
+    }
+
+    fn parties(&mut self, raw: &RawRequest, destination: Option<Place>, end_use: Option<Place>) -> Vec<Party> {
+        if raw.parties.len() > PARTIES_MAX {
+            self.fail("parties", "TOO_MANY", format!("at most {PARTIES_MAX} parties beside exporter, consignee and end user"));
+            return Vec::new();
+        }
+        let named = [
+            ("exporter", Role::Exporter, raw.exporter.as_ref()),
+            ("consignee", Role::Consignee, raw.consignee.as_ref()),
+            ("end_user", Role::EndUser, raw.end_user.as_ref()),
+        ];
+        let mut parties = Vec::with_capacity(3 + raw.parties.len());
+        for (field, role, party) in named {
+            match party {
+                None => self.fail(field, "REQUIRED", format!("{} is required", field.replace('_', " "))),
+                Some(party) => parties.extend(self.party(field, role, party, [destination, end_use])),
+            }
+        }
+        for (at, party) in raw.parties.iter().enumerate() {
+            let field = format!("parties[{at}]");
+            let text = party.role.as_deref().unwrap_or_default();
+            match Role::parse(text) {
+                Some(role) if !named.iter().any(|(_, taken, _)| *taken == role) => {
+                    parties.extend(self.party(&field, role, party, [destination, end_use]));
+                }
+                _ => {
+                    let clipped: String = text.chars().take(40).collect();
+                    let rule = format!(
+                        "`{clipped}` is not one of `buyer`, `intermediate_consignee`, `forwarder`, `broker`, `bank`"
+                    );
+                    self.fail(format!("{field}.role"), "UNKNOWN_WORD", rule);
+                }
+            }
+        }
+        parties
+    }
+
+    fn party(&mut self, field: &str, role: Role, raw: &RawParty, known: [Option<Place>; 2]) -> Option<Party> {
+        let name_field = format!("{field}.name");
+        let mut normal_name = Box::default();
+        if self.check_text(&name_field, &raw.name, NAME_BYTES_MAX, false) {
+            normal_name = name::normalise(&raw.name);
+            if normal_name.is_empty() {
+                self.fail(name_field, "REQUIRED", "a name with at least one letter or digit is required");
+            }
+        }
+        let country_field = format!("{field}.country");
+        let region_field = format!("{field}.region");
+        let place = self.place(&country_field, &region_field, &raw.country, raw.region.as_deref(), None)?;
+        // A party in the region of the destination or of the use, or in that country with no region of its own, is
+        // taken to be there: what is said of the area is said of it too.
+        let unstated = raw.region.as_deref().is_none_or(str::is_empty);
+        let written: Option<Country> = raw.country.parse().ok();
+        let is_there = |there: &Place| {
+            if unstated {
+                Some(there.country) == written || self.is_written_for(there, written)
+            } else {
+                there.region.known && !there.region.set.is_empty() && there.region == place.region
+            }
+        };
+        let place = known.into_iter().flatten().find(is_there).unwrap_or(place);
+        Some(Party { role, name: raw.name.as_str().into(), normal_name, place })
+    }
+
+    /// Does the place lie in a region for which the written country is used in practice?
+    fn is_written_for(&self, there: &Place, written: Option<Country>) -> bool {
+        self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
+            there.region.set.meets(RegionSet::one(at)) && written.is_some_and(|country| region.written_for.contains(country))
+        })
+    }
+
+    fn claims(&mut self, raw: &[String]) -> SmallVec<[Word; 2]> {
+        let vocabulary = self.vocabulary;
+        if raw.len() > ITEMS_MAX {
+            self.fail("exemption_claims", "TOO_MANY", format!("at most {ITEMS_MAX} claims"));
+            return SmallVec::new();
+        }
+        let mut claims = SmallVec::new();
+        for (at, text) in raw.iter().enumerate() {
+            match vocabulary.claims.find(text) {
+                Some(word) => claims.push(word),
+                None => self.unknown_word(&format!("exemption_claims[{at}]"), text, &vocabulary.claims),
+            }
+        }
+        claims
+    }
+
+    fn knowledge(&mut self, raw: Option<&RawKnowledge>) -> Option<Knowledge> {
+        let raw = raw?;
+        let vocabulary = self.vocabulary;
+        for (field, text) in [("knowledge.level", &raw.level), ("knowledge.about", &raw.about)] {
+            if text.is_empty() {
+                self.fail(field, "REQUIRED", "knowledge has a level and a subject");
+            }
+        }
+        let level = self.word("knowledge.level", Some(&raw.level), &vocabulary.knowledge_levels);
+        let about = self.word("knowledge.about", Some(&raw.about), &vocabulary.knowledge_subjects);
+        Some(Knowledge { level: level?, about: about? })
+    }
+
+    fn numbers(&mut self, field: &str, raw: &[String]) -> Vec<Box<str>> {
+        if raw.len() > ITEMS_MAX {
+            self.fail(field, "TOO_MANY", format!("at most {ITEMS_MAX} licences"));
+            return Vec::new();
+        }
+        let mut numbers = Vec::with_capacity(raw.len());
+        for (at, text) in raw.iter().enumerate() {
+            let path = format!("{field}[{at}]");
+            let text = text.trim();
+            if text.is_empty() {
+                self.fail(path, "REQUIRED", "a licence number is required");
+            } else if self.check_text(&path, text, SHORT_BYTES_MAX, false) {
+                numbers.push(text.into());
+            }
+        }
+        numbers
+    }
+
+    fn transit(&mut self, raw: &[String]) -> SmallVec<[Country; 2]> {
+        if raw.len() > ITEMS_MAX {
+            self.fail("transit_countries", "TOO_MANY", format!("at most {ITEMS_MAX} countries"));
+            return SmallVec::new();
+        }
+        raw.iter().enumerate().filter_map(|(at, text)| self.country(&format!("transit_countries[{at}]"), text)).collect()
+    }
+
+    fn short(&mut self, field: &str, text: Option<&str>) -> Option<Box<str>> {
+        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        self.check_text(field, text, SHORT_BYTES_MAX, false).then(|| text.into())
+    }
+
+    /// Length and control characters; line breaks and tabs are free text only.
+    fn check_text(&mut self, field: &str, text: &str, bytes_max: usize, lines: bool) -> bool {
+        if text.len() > bytes_max {
+            self.fail(field, "TOO_LONG", format!("{} bytes are more than {bytes_max}", text.len()));
+            return false;
+        }
+        let allowed = |c: char| lines && matches!(c, '\n' | '\r' | '\t');
+        if let Some(c) = text.chars().find(|c| c.is_control() && !allowed(*c)) {
+            self.fail(field, "CONTROL_CHARACTER", format!("the text holds the control character U+{:04X}", u32::from(c)));
+            return false;
+        }
+        true
+    }
+}

@@ -1,0 +1,117 @@
+//! Later days on which law, as it is known, says something else of the same export.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::assess::{Candidates, Question, on_day};
+use super::decision::{DayAssessment, LineAssessment};
+use crate::domain::outcome::Outcome;
+use crate::domain::period::Period;
+use crate::rulebook::model::{Condition, GroupId, Rule};
+
+/// Assessments on the later days on which the law's answer changes, up to the first on which the outcome apart from
+/// licences does.
+pub(super) fn later(question: &Question<'_>, candidates: &[Candidates<'_>], today: &DayAssessment) -> Vec<DayAssessment> {
+    let now = hard_outcome(today);
+    let mut later: Vec<DayAssessment> = Vec::new();
+    for date in boundaries(question, candidates) {
+        let then = on_day(question, candidates, date);
+        let previous = later.last().unwrap_or(today);
+        if then.lines.iter().map(signature).eq(previous.lines.iter().map(signature)) {
+            continue;
+        }
+        let decides = hard_outcome(&then) != now;
+        later.push(then);
+        if decides {
+            break;
+        }
+    }
+    later
+}
+
+fn hard_outcome(day: &DayAssessment) -> Outcome {
+    day.lines.iter().map(LineAssessment::hard_outcome).max().unwrap_or(Outcome::Permitted)
+}
+
+/// What of a line can change its outcome, licences included.
+fn signature(line: &LineAssessment) -> (Outcome, Vec<(u8, u8, bool)>, usize, usize, bool) {
+    let findings = line.findings.iter().map(|finding| (finding.state.code(), finding.effect.code(), finding.soft));
+    let usable = line.permits.iter().filter(|offer| offer.against.is_none()).count();
+    (line.hard_outcome(), findings.collect(), usable, line.suspensions.len(), line.intra_union)
+}
+
+/// First days of something new after the export date, in order.
+fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSet<Date> {
+    let mut days = Days { after: question.export.export_date, found: BTreeSet::new() };
+    let union = question.book.union_group;
+    days.group(question, union);
+    for candidates in candidates {
+        for ix in &candidates.rules {
+            if let Some(rule) = question.book.rule(*ix).filter(|rule| question.known.knows(rule)) {
+                days.rule(question, rule);
+            }
+        }
+        for row in candidates.line.by_cn.rows.iter().filter_map(|row| question.book.goods.row(*row)) {
+            days.first(row.from);
+            days.after_last(row.wind_down_until);
+        }
+    }
+    for hit in question.hits {
+        days.period(hit.listed);
+    }
+    days.found
+}
+
+struct Days {
+    after: Date,
+    found: BTreeSet<Date>,
+}
+
+impl Days {
+    fn rule(&mut self, question: &Question<'_>, rule: &Rule) {
+        self.period(rule.effective);
+        for wind_down in &rule.wind_downs {
+            self.after_last(wind_down.window.and_then(|(_, until)| until));
+            self.condition(wind_down.when.as_ref());
+        }
+        rule.exemptions.iter().for_each(|exemption| self.condition(Some(&exemption.when)));
+        rule.derogations.iter().for_each(|derogation| self.condition(derogation.when.as_ref()));
+        rule.effects.iter().for_each(|effect| self.condition(effect.when.as_ref()));
+        for destination in rule.scope.iter().filter_map(|scope| scope.destination.as_ref()) {
+            for group in destination.groups.iter().chain(&destination.outside_groups) {
+                self.group(question, *group);
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: Option<&Condition>) {
+        if let Some(condition) = condition {
+            self.period(condition.export);
+        }
+    }
+
+    fn group(&mut self, question: &Question<'_>, group: GroupId) {
+        let Some(group) = question.book.groups.get(usize::from(group.0)) else { return };
+        let export = question.export;
+        for place in [&export.destination, &export.end_use_place] {
+            let periods = group.countries.get(usize::from(place.country.index()));
+            periods.into_iter().flatten().for_each(|period| self.period(*period));
+            let regions = group.regions.iter().filter(|(region, _)| region.meets(place.region.set));
+            regions.for_each(|(_, period)| self.period(*period));
+        }
+    }
+
+    fn period(&mut self, period: Period) {
+        self.first(period.from);
+        self.after_last(period.until);
+    }
+
+    fn first(&mut self, day: Option<Date>) {
+        self.found.extend(day.filter(|day| *day > self.after));
+    }
+
+    fn after_last(&mut self, day: Option<Date>) {
+        self.first(day.and_then(|day| day.tomorrow().ok()));
+    }
+}

@@ -1,0 +1,23 @@
+//! Law applied to an export: [`assess`] says what every rule makes of it, [`settle`] what papers make of that.
+//!
+//! INVARIANT (`pure_decision`): both are functions of their arguments. Absent here: clocks, disks, networks,
+//! environments, and every kind of randomness or iteration order that is not fixed.
+
+mod assess;
+pub mod canonical;
+mod cover;
+mod decision;
+mod evaluate;
+mod explain;
+mod horizon;
+mod settle;
+mod tri;
+
+pub use assess::{Known, Question, assess, assess_linearly, fired};
+pub use decision::{
+    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding, Ground, LineAssessment,
+    LineDecision, PermitOffer, Upcoming,
+};
+pub use evaluate::PartyHit;
+pub use settle::settle;
+pub use tri::{Missing, Tri};

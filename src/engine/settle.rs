@@ -1,0 +1,432 @@
+//! `settle`: what licences, general authorisations and releases make of an assessment.
+
+use std::collections::BTreeSet;
+
+use smallvec::SmallVec;
+
+use super::cover::{Cover, Draw, Drawn};
+use super::decision::{
+    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding, Ground, LineAssessment,
+    LineDecision, Upcoming,
+};
+use super::tri::Missing;
+use crate::domain::export::{GoodsLine, ProposedExport};
+use crate::domain::licence::Standing;
+use crate::domain::outcome::{Authorisation, Basis, Effect, FindingState, Outcome};
+use crate::rulebook::model::Rule;
+use crate::rulebook::{RuleIx, Rulebook};
+
+/// Settles an assessment on the exporter's papers.
+///
+/// INVARIANT (`pure_decision`): a value computed from values. INVARIANT (`every_finding`): nothing that the assessment
+/// found is left out. INVARIANT (`drawdown_never_over`): lines of one export share a licence line's balance.
+#[must_use]
+pub fn settle(book: &Rulebook, export: &ProposedExport, standing: &Standing, assessment: &Assessment) -> Decision {
+    let settler = Settler { book, export, standing };
+    let lines = settler.day(&assessment.today);
+    let outcome = worst(&lines);
+    let basis = (outcome == Outcome::Permitted).then(|| lines.iter().filter_map(|line| line.basis).max()).flatten();
+    let mut duties = Vec::new();
+    for finding in lines.iter().flat_map(|line| &line.findings) {
+        for duty in &finding.duties {
+            if !duties.contains(duty) {
+                duties.push(*duty);
+            }
+        }
+    }
+    let upcoming = settler.upcoming(assessment, outcome);
+    let eve = |date: jiff::civil::Date| date.yesterday().ok();
+    let mut valid_until = upcoming.as_ref().and_then(|upcoming| eve(upcoming.date));
+    for allocation in lines.iter().flat_map(|line| &line.allocations) {
+        let licence = standing.licences.iter().find(|licence| licence.number == allocation.licence);
+        let last = licence.and_then(|licence| licence.valid.until);
+        valid_until = [valid_until, last].into_iter().flatten().min();
+    }
+    Decision { outcome, basis, lines, duties, valid_until, upcoming }
+}
+
+fn worst(lines: &[LineDecision]) -> Outcome {
+    lines.iter().map(|line| line.outcome).max().unwrap_or(Outcome::Review)
+}
+
+struct Settler<'a> {
+    book: &'a Rulebook,
+    export: &'a ProposedExport,
+    standing: &'a Standing,
+}
+
+/// One line while it is being settled.
+struct Work<'a> {
+    assessed: &'a LineAssessment,
+    goods: &'a GoodsLine,
+    date: jiff::civil::Date,
+    findings: Vec<Finding>,
+    considered: Vec<Considered>,
+    allocations: SmallVec<[(usize, usize, Allocation); 1]>,
+}
+
+impl Settler<'_> {
+    fn day(&self, day: &DayAssessment) -> Vec<LineDecision> {
+        let mut drawn = Drawn::new();
+        let lines = day.lines.iter().zip(&self.export.goods);
+        lines.map(|(assessed, goods)| self.line(assessed, goods, day.date, &mut drawn)).collect()
+    }
+
+    /// The first later day on which the whole gives another outcome.
+    fn upcoming(&self, assessment: &Assessment, outcome: Outcome) -> Option<Upcoming> {
+        assessment.later.iter().find_map(|day| {
+            let lines = self.day(day);
+            let then = worst(&lines);
+            let mut rules: Vec<Finder> = Vec::new();
+            for finding in lines.iter().flat_map(|line| &line.findings) {
+                if finding.outcome == Some(then) && !rules.contains(&finding.finder) {
+                    rules.push(finding.finder);
+                }
+            }
+            (then != outcome).then_some(Upcoming { date: day.date, outcome: then, rules })
+        })
+    }
+
+    fn line(&self, assessed: &LineAssessment, goods: &GoodsLine, date: jiff::civil::Date, drawn: &mut Drawn) -> LineDecision {
+        let mut work = Work {
+            assessed,
+            goods,
+            date,
+            findings: assessed.findings.clone(),
+            considered: Vec::new(),
+            allocations: SmallVec::new(),
+        };
+        self.general_authorisations(&mut work);
+        self.licences(&mut work, drawn);
+        area_unknown(&mut work);
+        self.clearances(&mut work);
+        let outcome = weigh(&mut work.findings);
+        let permitted = outcome == Outcome::Permitted;
+        let mut allocations = SmallVec::new();
+        if permitted {
+            for (licence, line, allocation) in work.allocations {
+                let sums = drawn.entry((licence, line)).or_default();
+                sums.0 += allocation.quantity;
+                sums.1 += allocation.value;
+                allocations.push(allocation);
+            }
+        }
+        let basis = permitted.then(|| basis(&work.findings, assessed.intra_union));
+        let order = |finding: &Finding| {
+            let (precedence, id) = match finding.finder {
+                Finder::Rule(ix) => self.book.rule(ix).map_or((0, ""), |rule| (rule.precedence, &*rule.id)),
+                Finder::Engine(finding) => (0, finding.id()),
+            };
+            (std::cmp::Reverse(finding.outcome), std::cmp::Reverse(precedence), id.to_owned())
+        };
+        work.findings.sort_by_cached_key(order);
+        LineDecision {
+            line: assessed.line,
+            outcome,
+            basis,
+            findings: work.findings,
+            allocations,
+            considered: work.considered,
+            warnings: assessed.warnings.clone(),
+        }
+    }
+
+    fn rule(&self, finding: &Finding) -> Option<&Rule> {
+        match finding.finder {
+            Finder::Rule(ix) => self.book.rule(ix),
+            Finder::Engine(_) => None,
+        }
+    }
+
+    fn general_authorisations(&self, work: &mut Work<'_>) {
+        for offer in &work.assessed.permits {
+            let Some(rule) = self.book.rule(offer.rule) else { continue };
+            let Some(permit) = &rule.permit else { continue };
+            let satisfies = |finding: &Finding| {
+                matches!(finding.effect, Effect::RequireLicence(_))
+                    && finding.counts()
+                    && self.rule(finding).is_some_and(|duty| permit.satisfies.iter().any(|id| *id == duty.id))
+            };
+            if !work.findings.iter().any(satisfies) {
+                continue;
+            }
+            let registered = !permit.registration || self.standing.registrations.contains(&permit.authorisation);
+            let why_not = offer.against.or((!registered).then_some("the exporter is not registered for it"));
+            if let Some(why_not) = why_not {
+                work.considered.push(Considered { what: permit.authorisation.clone(), why_not: why_not.into() });
+                continue;
+            }
+            for finding in &mut work.findings {
+                if satisfies(finding) {
+                    finding.state = FindingState::Satisfied;
+                    finding.missing = Missing::NONE;
+                    finding.ground = Some(Ground::GeneralAuthorisation(permit.authorisation.clone()));
+                    finding.duties.clear();
+                }
+            }
+            let effect = rule.effects.iter().find(|effect| effect.effect == Effect::Permit);
+            let duties = effect.map(|effect| effect.duties.iter().copied().collect()).unwrap_or_default();
+            work.findings.push(self.paper_finding(offer.rule, Effect::Permit, duties));
+        }
+    }
+
+    /// A finding of a rule that speaks of papers rather than of goods.
+    fn paper_finding(&self, ix: RuleIx, effect: Effect, duties: SmallVec<[crate::domain::vocabulary::Word; 2]>) -> Finding {
+        debug_assert!(self.book.rule(ix).is_some(), "a finding names a rule of the book");
+        Finding {
+            finder: Finder::Rule(ix),
+            state: FindingState::Stands,
+            effect,
+            soft: false,
+            answerable: false,
+            outcome: None,
+            missing: Missing::NONE,
+            facts: SmallVec::new(),
+            ground: None,
+            duties,
+        }
+    }
+
+    fn licences(&self, work: &mut Work<'_>, drawn: &Drawn) {
+        let asks = |finding: &Finding| match finding.effect {
+            _ if !finding.counts() => None,
+            Effect::RequireLicence(duty) => Some(duty),
+            Effect::Prohibit if finding.answerable => Some(Authorisation::Sanctions),
+            _ => None,
+        };
+        // INVARIANT: one licence satisfies one duty, and a duty is one kind of authorisation for the line.
+        let duties: BTreeSet<Authorisation> = work.findings.iter().filter_map(asks).collect();
+        for duty in &duties {
+            let answer = self.answer(work, drawn, *duty, &duties);
+            for at in 0..work.findings.len() {
+                if let Some(finding) = work.findings.get_mut(at).filter(|finding| asks(finding) == Some(*duty)) {
+                    answer.apply(finding);
+                }
+            }
+            answer.report(self, work);
+        }
+    }
+
+    /// What the offered licences say to one duty.
+    fn answer(&self, work: &mut Work<'_>, drawn: &Drawn, duty: Authorisation, duties: &BTreeSet<Authorisation>) -> Answer {
+        let suspensions: Vec<&Rule> = work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
+        let draw = Draw {
+            export: self.export,
+            goods: work.goods,
+            date: work.date,
+            rates: &self.standing.rates,
+            drawn,
+            suspensions: &suspensions,
+        };
+        let mut best: Option<(Preference, usize, usize, Allocation)> = None;
+        let mut answer = Answer { result: Result::NoneOffered, over_cap: false };
+        for number in &self.export.licences_offered {
+            let found = self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
+            let Some((at, licence)) = found else {
+                work.considered.push(Considered { what: number.clone(), why_not: "no licence of this number is recorded".into() });
+                answer.raise(Result::Insufficient);
+                continue;
+            };
+            // A licence of another kind is offered for the duty of its own kind, where the line has one.
+            if !duty.accepts(licence.kind) && duties.iter().any(|other| other.accepts(licence.kind)) {
+                continue;
+            }
+            let why_not = match draw.cover(at, licence, duty) {
+                Cover::Covers { line, allocation, names_end_user, expires } => {
+                    let preference = (!names_end_user, expires.is_none(), expires, allocation.remaining_value.is_none(), allocation.remaining_value);
+                    if best.as_ref().is_none_or(|(other, ..)| preference < *other) {
+                        best = Some((preference, at, line, allocation));
+                    }
+                    continue;
+                }
+                Cover::Suspended(by) => {
+                    let rules = by.iter().filter_map(|position| work.assessed.suspensions.get(*position)).copied().collect();
+                    answer.raise(Result::Suspended(licence.number.clone(), rules));
+                    "it is suspended".to_owned()
+                }
+                Cover::OverCap(why) => {
+                    answer.over_cap = true;
+                    answer.raise(Result::Insufficient);
+                    why
+                }
+                Cover::RateMissing(why) => {
+                    answer.raise(Result::RateMissing(why.clone()));
+                    why
+                }
+                Cover::No(why) => {
+                    answer.raise(Result::Insufficient);
+                    why
+                }
+            };
+            let considered = Considered { what: licence.number.clone(), why_not: why_not.into() };
+            if !work.considered.contains(&considered) {
+                work.considered.push(considered);
+            }
+        }
+        if let Some((_, licence, line, allocation)) = best {
+            answer.result = Result::Covered(allocation.licence.clone());
+            work.allocations.push((licence, line, allocation));
+        }
+        answer
+    }
+
+    /// Releases by people: they clear what people may decide, and never a ban.
+    fn clearances(&self, work: &mut Work<'_>) {
+        for finding in &mut work.findings {
+            let reviewable = finding.state == FindingState::Unknown || matches!(finding.effect, Effect::Review | Effect::Policy);
+            if !finding.counts() || !reviewable {
+                continue;
+            }
+            let id = match finding.finder {
+                Finder::Rule(ix) => self.book.rule(ix).map_or("", |rule| &*rule.id),
+                Finder::Engine(engine) => engine.id(),
+            };
+            let clears = |clearance: &&crate::domain::licence::Clearance| {
+                clearance.valid.contains(work.date) && clearance.findings.iter().any(|cleared| **cleared == *id)
+            };
+            if let Some(clearance) = self.standing.clearances.iter().find(clears) {
+                finding.state = FindingState::Satisfied;
+                finding.missing = Missing::NONE;
+                finding.ground = Some(Ground::Clearance(clearance.id.clone()));
+            }
+        }
+    }
+}
+
+/// Which of several licences is used: one that names the end user, then the earliest to expire, then the smallest
+/// balance that suffices.
+type Preference = (bool, bool, Option<jiff::civil::Date>, bool, Option<rust_decimal::Decimal>);
+
+struct Answer {
+    result: Result,
+    /// Some licence fails on nothing but a cap.
+    over_cap: bool,
+}
+
+enum Result {
+    NoneOffered,
+    Insufficient,
+    Suspended(Box<str>, SmallVec<[RuleIx; 1]>),
+    RateMissing(String),
+    Covered(Box<str>),
+}
+
+impl Result {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::NoneOffered => 0,
+            Self::Insufficient => 1,
+            Self::Suspended(..) => 2,
+            Self::RateMissing(_) => 3,
+            Self::Covered(_) => 4,
+        }
+    }
+}
+
+impl Answer {
+    fn raise(&mut self, result: Result) {
+        if result.rank() > self.result.rank() {
+            self.result = result;
+        }
+    }
+
+    /// What the answer makes of a finding that asked.
+    fn apply(&self, finding: &mut Finding) {
+        let duty = matches!(finding.effect, Effect::RequireLicence(_)) && finding.state == FindingState::Stands;
+        match &self.result {
+            Result::Covered(number) => {
+                finding.state = FindingState::Satisfied;
+                finding.missing = Missing::NONE;
+                finding.ground = Some(Ground::Licence(number.clone()));
+            }
+            Result::RateMissing(_) if duty => {
+                finding.state = FindingState::Unknown;
+                finding.missing = Missing::EXCHANGE_RATE;
+            }
+            Result::Suspended(..) if duty => finding.outcome = Some(Outcome::LicenceSuspended),
+            Result::Insufficient if duty => finding.outcome = Some(Outcome::LicenceInsufficient),
+            _ => {}
+        }
+    }
+
+    /// Further findings that the answer brings.
+    fn report(&self, settler: &Settler<'_>, work: &mut Work<'_>) {
+        match &self.result {
+            Result::Suspended(number, rules) => {
+                for ix in rules {
+                    let duties = SmallVec::new();
+                    let mut finding = settler.paper_finding(*ix, Effect::SuspendLicences, duties);
+                    finding.facts.push(Fact { field: "licence", value: number.clone() });
+                    work.findings.push(finding);
+                }
+            }
+            Result::RateMissing(why) => {
+                let finding = Finding::of_engine(EngineFinding::RateMissing, false).with("goods.currency", why.as_str());
+                work.findings.push(finding);
+            }
+            Result::Insufficient if self.over_cap => {
+                for ix in &work.assessed.exceeded {
+                    let finding = settler.paper_finding(*ix, Effect::LicenceExceeded, SmallVec::new());
+                    if !work.findings.contains(&finding) {
+                        work.findings.push(finding);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Beside each finding that turns on an area: what to state.
+fn area_unknown(work: &mut Work<'_>) {
+    let area = Missing::REGION | Missing::AREA_CONTROL;
+    let unknown = work.findings.iter().filter(|finding| finding.state == FindingState::Unknown && finding.missing.meets(area));
+    let missing = unknown.fold(Missing::NONE, |missing, finding| missing | finding.missing);
+    if missing.meets(area) {
+        let mut finding = Finding::of_engine(EngineFinding::AreaUnknown, false);
+        for field in missing.fields().filter(|field| field.starts_with("destination.")) {
+            finding = finding.with(field, "unknown");
+        }
+        work.findings.push(finding);
+    }
+}
+
+/// Gives each finding what it contributes, and the line its outcome: the worst that counts.
+fn weigh(findings: &mut [Finding]) -> Outcome {
+    for finding in findings.iter_mut() {
+        finding.outcome = match (finding.state, finding.effect) {
+            (FindingState::Lifted | FindingState::Satisfied, _) | (_, Effect::Permit | Effect::Duty) => None,
+            (FindingState::Unknown, _) | (_, Effect::Review | Effect::Policy) => Some(Outcome::Review),
+            (FindingState::Stands, Effect::Prohibit) => Some(Outcome::Prohibited),
+            (FindingState::Stands, Effect::RequireLicence(_)) => finding.outcome.or(Some(Outcome::LicenceRequired)),
+            (FindingState::Stands, Effect::SuspendLicences) => Some(Outcome::LicenceSuspended),
+            (FindingState::Stands, Effect::LicenceExceeded) => Some(Outcome::LicenceInsufficient),
+        };
+    }
+    let hard = findings.iter().filter(|finding| !finding.soft).filter_map(|finding| finding.outcome).max();
+    let hard = hard.unwrap_or(Outcome::Permitted);
+    let mut outcome = hard;
+    for finding in findings.iter_mut().filter(|finding| finding.soft) {
+        // Beside a worse outcome a policy or a red flag is information.
+        if hard != Outcome::Permitted {
+            finding.outcome = None;
+        }
+        outcome = outcome.max(finding.outcome.unwrap_or(Outcome::Permitted));
+    }
+    outcome
+}
+
+/// The strongest ground on which a permitted line goes.
+fn basis(findings: &[Finding], intra_union: bool) -> Basis {
+    let grounds = findings.iter().filter(|finding| !finding.counts()).filter_map(|finding| match finding.ground.as_ref()? {
+        Ground::Licence(_) => Some(Basis::Licence),
+        Ground::WindDown(_) => Some(Basis::WindDown),
+        Ground::Exemption(_) => Some(Basis::Exemption),
+        Ground::Clearance(_) => Some(Basis::Cleared),
+        Ground::GeneralAuthorisation(_) => Some(Basis::GeneralAuthorisation),
+        Ground::Derogation(_) => None,
+    });
+    let least = if intra_union { Basis::IntraEu } else { Basis::NotControlled };
+    grounds.max().unwrap_or(least)
+}
+
