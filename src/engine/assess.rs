@@ -211,6 +211,13 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
             check.coarser = check.coarser.or(verdict.coarser);
             check.contradicted = check.contradicted.or(verdict.contradicted);
         }
+        // A duty stops nothing, so a customs code that meets its list is enough, whatever was stated.
+        let is_duty = rule.effects.iter().all(|effect| effect.effect == Effect::Duty);
+        let verdict = if is_duty && verdict.contradicted.is_some() {
+            Verdict { tri: Tri::Yes, ..verdict }
+        } else {
+            verdict
+        };
         if verdict.tri != Tri::No {
             apply(facts, line, *ix, rule, verdict, &mut assessed);
         }
@@ -290,9 +297,6 @@ fn effect_of<'a>(
 
 /// Exemptions, wind-downs and derogations, in this order. All are permissions: an unknown fact never makes one apply.
 fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Finding) {
-    if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
-        return;
-    }
     if let Some(exemption) =
         rule.exemptions.iter().find(|exemption| facts.condition(&exemption.when, line).0 == Tri::Yes)
     {
@@ -301,6 +305,9 @@ fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Findin
             Ground::Exemption(named(&exemption.id, exemption.article.as_deref())),
             &exemption.duties,
         );
+        return;
+    }
+    if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
         return;
     }
     for wind_down in &rule.wind_downs {
@@ -378,7 +385,9 @@ fn inside(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, wind_down: &WindDown)
     let mut windows: SmallVec<[(Date, Date); 4]> = SmallVec::new();
     let mut any_row = false;
     for list in lists {
-        for row in facts.cn_rows(*list, line) {
+        // Where a heading and a subheading are both listed, the subheading is the row of these goods.
+        let finest = facts.cn_rows(*list, line).map(|row| row.digits.len()).max();
+        for row in facts.cn_rows(*list, line).filter(|row| Some(row.digits.len()) == finest) {
             any_row = true;
             windows.extend(row.contract_before.zip(row.wind_down_until));
         }

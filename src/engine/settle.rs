@@ -469,15 +469,14 @@ fn weigh(findings: &mut [Finding]) -> Outcome {
 
 /// The strongest ground on which a permitted line goes.
 fn basis(findings: &[Finding], intra_union: bool) -> Basis {
-    let grounds = findings.iter().filter(|finding| !finding.counts()).filter_map(|finding| {
-        match finding.ground.as_ref()? {
-            Ground::Licence(_) => Some(Basis::Licence),
-            Ground::WindDown(_) => Some(Basis::WindDown),
-            Ground::Exemption(_) => Some(Basis::Exemption),
-            Ground::Clearance(_) => Some(Basis::Cleared),
-            Ground::GeneralAuthorisation(_) => Some(Basis::GeneralAuthorisation),
-            Ground::Derogation(_) => None,
-        }
+    let relieved = |finding: &&Finding| !finding.counts() && finding.effect != Effect::Duty;
+    let grounds = findings.iter().filter(relieved).filter_map(|finding| match finding.ground.as_ref()? {
+        Ground::Licence(_) => Some(Basis::Licence),
+        Ground::WindDown(_) => Some(Basis::WindDown),
+        Ground::Exemption(_) => Some(Basis::Exemption),
+        Ground::Clearance(_) => Some(Basis::Cleared),
+        Ground::GeneralAuthorisation(_) => Some(Basis::GeneralAuthorisation),
+        Ground::Derogation(_) => None,
     });
     let least = if intra_union { Basis::IntraEu } else { Basis::NotControlled };
     grounds.max().unwrap_or(least)
