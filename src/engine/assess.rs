@@ -17,6 +17,7 @@ use crate::domain::code::Classification;
 use crate::domain::export::ProposedExport;
 use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
+use crate::domain::vocabulary::ListId;
 use crate::rulebook::index::{GoodsKey, PlaceKey, regions};
 use crate::rulebook::model::{EffectRule, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
@@ -168,9 +169,11 @@ fn goods_keys(book: &Rulebook, line: &Line<'_>) -> SmallVec<[GoodsKey; 16]> {
     line.by_cn.coarser.iter().for_each(|list| push(*list));
     line.goods.stated.iter().flatten().for_each(|list| push(*list));
     if line.goods.classification == Classification::NotListed {
-        if line.goods.stated.is_none() {
-            book.index.unstated().iter().for_each(|list| push(*list));
-        }
+        // A statement speaks of the lists that can be stated, and leaves the others as they are.
+        let is_open = |list: &&ListId| {
+            line.goods.stated.is_none() || book.goods.list(**list).is_some_and(|list| !list.stateable)
+        };
+        book.index.unstated().iter().filter(is_open).for_each(|list| push(*list));
         keys.push(GoodsKey::NotListed);
     }
     keys
@@ -229,8 +232,8 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
 /// Lists that the codes of a line speak of without deciding.
 #[derive(Clone, Copy, Default)]
 struct CodeCheck {
-    coarser: Option<crate::domain::vocabulary::ListId>,
-    contradicted: Option<crate::domain::vocabulary::ListId>,
+    coarser: Option<ListId>,
+    contradicted: Option<ListId>,
 }
 
 fn apply(

@@ -149,7 +149,7 @@ impl Draw<'_> {
         let Ok((value, rate)) = self.value_in(line) else {
             return Cover::RateMissing(format!(
                 "no rate of {} for {} in {}",
-                self.date, goods.value.currency, line.currency
+                self.export.export_date, goods.value.currency, line.currency
             ));
         };
         let left = |cap: Option<Decimal>, used: Decimal, drawn: Decimal, wanted: Decimal| match cap {
@@ -206,8 +206,10 @@ impl Draw<'_> {
                 None,
             ));
         }
-        let from = self.rates.eur_per_unit(value.currency, self.date).ok_or(())?;
-        let to = self.rates.eur_per_unit(line.currency, self.date).ok_or(())?;
+        // The rate is that of the export, also where a later day is looked at: no rate of the future is known.
+        let day = self.export.export_date;
+        let from = self.rates.eur_per_unit(value.currency, day).ok_or(())?;
+        let to = self.rates.eur_per_unit(line.currency, day).ok_or(())?;
         let converted = value.convert(from, line.currency, to).ok_or(())?;
         Ok((converted.amount, from.checked_div(to)))
     }

@@ -375,8 +375,10 @@ impl Facts<'_> {
         let converted = if value.currency == currency {
             Some(value)
         } else {
-            let rate = self.rates.eur_per_unit(value.currency, self.date);
-            let to_rate = self.rates.eur_per_unit(currency, self.date);
+            // The rate is that of the export, also where a later day is looked at: no rate of the future is known.
+            let day = self.export.export_date;
+            let rate = self.rates.eur_per_unit(value.currency, day);
+            let to_rate = self.rates.eur_per_unit(currency, day);
             rate.zip(to_rate).and_then(|(rate, to_rate)| value.convert(rate, currency, to_rate))
         };
         let limit = more_than.checked_mul(line.goods.quantity.amount);

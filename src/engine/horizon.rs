@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::assess::{Candidates, Question, on_day};
 use super::decision::{DayAssessment, LineAssessment};
+use crate::domain::export::Place;
 use crate::domain::outcome::{Effect, FindingState, Outcome};
 use crate::domain::period::Period;
 use crate::rulebook::model::{Condition, GroupId, Rule};
@@ -64,11 +65,18 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSe
     let mut days = Days { after: question.export.export_date, found: BTreeSet::new() };
     let union = question.book.union_group;
     days.group(question, union);
+    days.first(question.book.vocabulary.covers_from);
     for candidates in candidates {
         for ix in &candidates.rules {
             if let Some(rule) = question.book.rule(*ix).filter(|rule| question.known.knows(rule)) {
                 days.rule(question, rule);
             }
+        }
+        for list in candidates.line.goods.stated.iter().flatten() {
+            let rows = question.book.goods.row_days(*list);
+            rows.into_iter().for_each(|(earliest, latest)| {
+                [earliest, latest].into_iter().for_each(|day| days.first(Some(day)));
+            });
         }
         for row in candidates.line.by_cn.rows.iter().filter_map(|row| question.book.goods.row(*row)) {
             days.first(row.from);
@@ -112,7 +120,10 @@ impl Days {
     fn group(&mut self, question: &Question<'_>, group: GroupId) {
         let Some(group) = question.book.groups.get(usize::from(group.0)) else { return };
         let export = question.export;
-        for place in [&export.destination, &export.end_use_place] {
+        let places = [export.destination, export.end_use_place]
+            .into_iter()
+            .chain(export.parties.iter().map(|party| party.place));
+        for place in places.chain(export.transit.iter().map(|country| Place::of(*country))) {
             let periods = group.countries.get(usize::from(place.country.index()));
             periods.into_iter().flatten().for_each(|period| self.period(*period));
             let regions = group.regions.iter().filter(|(region, _)| region.meets(place.region.set));

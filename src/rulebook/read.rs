@@ -117,10 +117,14 @@ fn unquoted_codes(file: &str, text: &str, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The first line of an error text: the rest is a drawing of the place, which the caller draws itself.
+/// The first line of an error text without its place and without words for programmers: the rest is a drawing of
+/// the place, which the caller draws itself.
 fn plain(message: &str) -> String {
     let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message);
-    line.trim().trim_start_matches("error:").trim().to_owned()
+    let line = line.trim().trim_start_matches("error:").trim();
+    let line =
+        line.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(line, |(_, rest)| rest);
+    line.split(", set ").next().unwrap_or(line).to_owned()
 }
 
 /// Gives every diagnostic that knows only its path a line and a column.
