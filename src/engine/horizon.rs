@@ -73,10 +73,10 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSe
             }
         }
         for list in candidates.line.goods.stated.iter().flatten() {
-            let rows = question.book.goods.row_days(*list);
-            rows.into_iter().for_each(|(earliest, latest)| {
-                [earliest, latest].into_iter().for_each(|day| days.first(Some(day)));
-            });
+            if let Some((earliest, latest)) = question.book.goods.row_days(*list) {
+                days.first(Some(earliest));
+                days.first(Some(latest));
+            }
         }
         for row in candidates.line.by_cn.rows.iter().filter_map(|row| question.book.goods.row(*row)) {
             days.first(row.from);

@@ -425,12 +425,11 @@ impl Compiler {
                 (Some(kind), None) => ("authorisation_kind", kind),
                 _ => ("effect", &doc.effect),
             };
-            self.diagnostics.error(
-                file,
-                format!("{path}.{at}"),
-                "unknown_effect",
-                format!("`{text}` is not known"),
-            );
+            let message = format!("`{text}` is not known");
+            let help = "effects are `prohibit`, `require_licence` (`authorisation_kind`: `dual_use`, `military`, \
+                        `sanctions`), `require_transfer_licence`, `suspend_licences`, `licence_exceeded`, `review`, \
+                        `policy`, `permit` and `duty`";
+            self.diagnostics.error_help(file, format!("{path}.{at}"), "unknown_effect", message, help);
         }
         Some(EffectRule { when, effect: effect?, duties })
     }
