@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use super::code::Classification;
 use super::country::Country;
 use super::money::{Money, Quantity};
-use super::vocabulary::{ListId, RegionSet, Word};
+use super::period::Period;
+use super::vocabulary::{ListId, PartyListId, RegionSet, Word};
 
 /// A proposed export. A value of this type is well-formed under the vocabulary of one rulebook.
 #[derive(Clone, Debug)]
@@ -137,6 +138,19 @@ pub enum Role {
     Broker,
     /// Who finances.
     Bank,
+}
+
+/// A party of the export that stands on a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PartyHit {
+    /// The list.
+    pub list: PartyListId,
+    /// Position of the party in [`ProposedExport::parties`].
+    pub party: usize,
+    /// The name as listed.
+    pub listed_name: Box<str>,
+    /// Days on which it is listed.
+    pub listed: Period,
 }
 
 /// What the exporter was told or knows.

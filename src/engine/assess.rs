@@ -9,12 +9,12 @@ use smallvec::SmallVec;
 use super::decision::{
     Assessment, DayAssessment, EngineFinding, Finder, Finding, Ground, LineAssessment, PermitOffer,
 };
-use super::evaluate::{Facts, Line, PartyHit, Verdict};
+use super::evaluate::{Facts, Line, Verdict};
 use super::explain;
 use super::horizon;
 use super::tri::{Missing, Tri};
 use crate::domain::code::Classification;
-use crate::domain::export::ProposedExport;
+use crate::domain::export::{PartyHit, ProposedExport};
 use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::ListId;

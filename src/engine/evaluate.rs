@@ -5,25 +5,12 @@ use smallvec::SmallVec;
 
 use super::tri::{Missing, Tri};
 use crate::domain::code::Classification;
-use crate::domain::export::{GoodsLine, Place, ProposedExport};
+use crate::domain::export::{GoodsLine, PartyHit, Place, ProposedExport};
 use crate::domain::licence::ExchangeRates;
-use crate::domain::vocabulary::{ListId, PartyListId, Word};
+use crate::domain::vocabulary::{ListId, Word};
 use crate::rulebook::Rulebook;
 use crate::rulebook::goods::{CnHits, CodeHits, CodeMark};
 use crate::rulebook::model::{Condition, Destination, Goods, KnowledgeTest, PartyTest, Scope, WordSet};
-
-/// A party of the export that stands on a list.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PartyHit {
-    /// The list.
-    pub list: PartyListId,
-    /// Position of the party in [`ProposedExport::parties`].
-    pub party: usize,
-    /// The name as listed.
-    pub listed_name: Box<str>,
-    /// Days on which it is listed.
-    pub listed: crate::domain::period::Period,
-}
 
 /// Everything that a rule is tested against on one day.
 #[derive(Clone, Copy)]

@@ -18,6 +18,5 @@ pub use decision::{
     Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding,
     Ground, LineAssessment, LineDecision, PermitOffer, Upcoming,
 };
-pub use evaluate::PartyHit;
 pub use settle::settle;
 pub use tri::{Missing, Tri};

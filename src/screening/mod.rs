@@ -3,10 +3,9 @@
 //! Today the room knows one thing: a name that equals a listed one after normalising. Likeness is not decided here
 //! yet, and a name that is merely similar is no hit.
 
-use crate::domain::export::ProposedExport;
+use crate::domain::export::{PartyHit, ProposedExport};
 use crate::domain::licence::ListedParty;
 use crate::domain::name;
-use crate::engine::PartyHit;
 use crate::rulebook::Rulebook;
 
 /// Parties of the export whose normalised name equals a listed one, on any day; the engine tests the day.

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use slagboom::cases::parse_given;
+use slagboom::domain::export::PartyHit;
 use slagboom::domain::licence::{ExchangeRates, Standing};
 use slagboom::domain::request::RawRequest;
-use slagboom::engine::{
-    Assessment, Decision, Known, PartyHit, Question, assess, assess_linearly, canonical, settle,
-};
+use slagboom::engine::{Assessment, Decision, Known, Question, assess, assess_linearly, canonical, settle};
 use slagboom::rulebook::case::CaseDoc;
 use slagboom::rulebook::{Bundle, Rulebook, compile, read_cases};
 use slagboom::screening;
