@@ -1,5 +1,6 @@
 //! slagboom
 
+pub mod cases;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
@@ -9,6 +10,7 @@ pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod proto;
 pub mod rulebook;
+pub mod screening;
 #[cfg(feature = "daemon")]
 pub mod server;
 #[cfg(feature = "daemon")]

@@ -103,13 +103,19 @@ pub enum CodeError {
     #[error("`{0}` is an item of an annex of a sanctions act; it belongs in `annex_items`")]
     AnnexItem(String),
     /// A spreadsheet made a number of it.
-    #[error("`{0}` is a number, perhaps a code such as `5E002` that a spreadsheet turned into one; type the code as text")]
+    #[error(
+        "`{0}` is a number, perhaps a code such as `5E002` that a spreadsheet turned into one; type the code as text"
+    )]
     Number(String),
     /// The entry is no entry.
-    #[error("`{0}` is not a control code: an entry is a digit, a letter A to E and three digits (`5A002`), or `ML1` to `ML22`")]
+    #[error(
+        "`{0}` is not a control code: an entry is a digit, a letter A to E and three digits (`5A002`), or `ML1` to `ML22`"
+    )]
     Entry(String),
     /// The levels do not alternate, or one is empty, has a leading zero or is too long.
-    #[error("`{text}` has a sub-item `{level}` that cannot be: after the entry letters and numbers alternate (`5A002.a.1`), without leading zeros")]
+    #[error(
+        "`{text}` has a sub-item `{level}` that cannot be: after the entry letters and numbers alternate (`5A002.a.1`), without leading zeros"
+    )]
     Level {
         /// What was typed.
         text: String,
@@ -264,7 +270,9 @@ fn check_entry(text: &str, entry: &str) -> Result<(), CodeError> {
             _ => None,
         };
         return Err(match digit {
-            Some(digit) if place != 1 => CodeError::LetterForDigit { text: text.to_owned(), letter: c, digit },
+            Some(digit) if place != 1 => {
+                CodeError::LetterForDigit { text: text.to_owned(), letter: c, digit }
+            }
             _ => CodeError::Entry(text.to_owned()),
         });
     }
@@ -367,7 +375,9 @@ impl CodeScope {
     pub fn relation(&self, item: &ControlCode) -> Relation {
         let covered = match self {
             Self::Code(code) => return code.relation(item),
-            Self::Branch(branch) => item.as_str().starts_with(&**branch) && (item.is_military() == branch.starts_with("ML")),
+            Self::Branch(branch) => {
+                item.as_str().starts_with(&**branch) && (item.is_military() == branch.starts_with("ML"))
+            }
             Self::Entries { group, first, last } => item
                 .as_str()
                 .strip_prefix(&**group)

@@ -62,7 +62,9 @@ impl FromStr for Country {
 
     /// Two upper-case letters; lower case is refused, as a caller that sends it has not looked the code up.
     fn from_str(text: &str) -> Result<Self, CountryError> {
-        if let Some(at) = COUNTRIES.binary_search_by(|row| row.0.cmp(text)).ok().and_then(|at| u8::try_from(at).ok()) {
+        if let Some(at) =
+            COUNTRIES.binary_search_by(|row| row.0.cmp(text)).ok().and_then(|at| u8::try_from(at).ok())
+        {
             return Ok(Self(at));
         }
         let clipped: String = text.chars().take(40).collect();

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use super::code::Classification;
 use super::country::Country;
 use super::money::{Money, Quantity};
-use super::vocabulary::{ListId, RegionSet, Word};
+use super::period::Period;
+use super::vocabulary::{ListId, PartyListId, RegionSet, Word};
 
 /// A proposed export. A value of this type is well-formed under the vocabulary of one rulebook.
 #[derive(Clone, Debug)]
@@ -139,6 +140,19 @@ pub enum Role {
     Bank,
 }
 
+/// A party of the export that stands on a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PartyHit {
+    /// The list.
+    pub list: PartyListId,
+    /// Position of the party in [`ProposedExport::parties`].
+    pub party: usize,
+    /// The name as listed.
+    pub listed_name: Box<str>,
+    /// Days on which it is listed.
+    pub listed: Period,
+}
+
 /// What the exporter was told or knows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Knowledge {
@@ -203,7 +217,9 @@ impl CnCode {
     /// The text, when it is no such code.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.')).collect();
-        let valid = (2..=10).contains(&digits.len()) && digits.len() % 2 == 0 && digits.bytes().all(|b| b.is_ascii_digit());
+        let valid = (2..=10).contains(&digits.len())
+            && digits.len().is_multiple_of(2)
+            && digits.bytes().all(|b| b.is_ascii_digit());
         if !valid {
             return Err(text.chars().take(40).collect());
         }

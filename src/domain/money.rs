@@ -39,7 +39,9 @@ pub struct Quantity {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum AmountError {
     /// Another shape than digits with a decimal point.
-    #[error("`{0}` is not a decimal number such as `45000.00`: digits, a point, digits; no sign, separator or exponent")]
+    #[error(
+        "`{0}` is not a decimal number such as `45000.00`: digits, a point, digits; no sign, separator or exponent"
+    )]
     Shape(String),
     /// Below zero.
     #[error("`{0}` is negative")]
@@ -48,7 +50,9 @@ pub enum AmountError {
     #[error("`{0}` is zero")]
     Zero(String),
     /// Too many digits.
-    #[error("`{0}` has too many digits: at most {INTEGER_DIGITS_MAX} before the point and {FRACTION_DIGITS_MAX} after it")]
+    #[error(
+        "`{0}` has too many digits: at most {INTEGER_DIGITS_MAX} before the point and {FRACTION_DIGITS_MAX} after it"
+    )]
     Digits(String),
     /// Not an ISO 4217 code.
     #[error("`{0}` is not an ISO 4217 currency code, such as `EUR`")]
@@ -70,7 +74,9 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
     if sign {
         return Err(AmountError::Negative(clipped()));
     }
-    if integer.len() > INTEGER_DIGITS_MAX || fraction.is_some_and(|fraction| fraction.len() > FRACTION_DIGITS_MAX) {
+    if integer.len() > INTEGER_DIGITS_MAX
+        || fraction.is_some_and(|fraction| fraction.len() > FRACTION_DIGITS_MAX)
+    {
         return Err(AmountError::Digits(clipped()));
     }
     Decimal::from_str(digits).map_err(|_| AmountError::Shape(clipped()))
@@ -106,7 +112,13 @@ impl Currency {
     /// Never: the table holds the euro, and a test says so.
     #[must_use]
     pub fn euro() -> Self {
-        Self(CURRENCIES.binary_search_by(|row| row.0.cmp("EUR")).ok().and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX))
+        Self(
+            CURRENCIES
+                .binary_search_by(|row| row.0.cmp("EUR"))
+                .ok()
+                .and_then(|at| u8::try_from(at).ok())
+                .unwrap_or(u8::MAX),
+        )
     }
 }
 
@@ -136,7 +148,10 @@ impl Money {
     pub fn convert(&self, rate: Decimal, to: Currency, to_rate: Decimal) -> Option<Self> {
         let amount = self.amount.checked_mul(rate)?.checked_div(to_rate)?;
         let digits = u32::from(to.minor_digits());
-        Some(Self { amount: amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven), currency: to })
+        Some(Self {
+            amount: amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven),
+            currency: to,
+        })
     }
 }
 
@@ -160,7 +175,22 @@ mod tests {
     fn only_plain_decimals_are_read() {
         assert_eq!(parse_decimal("45000.00").unwrap().to_string(), "45000.00");
         assert_eq!(parse_decimal("0").unwrap(), Decimal::ZERO);
-        for text in ["", ".", "1.", ".5", "1,5", "1 000", "1e3", "+1", "-1", "NaN", "１", "0x10", "9999999999999999", "1.0000001"] {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "1,5",
+            "1 000",
+            "1e3",
+            "+1",
+            "-1",
+            "NaN",
+            "１",
+            "0x10",
+            "9999999999999999",
+            "1.0000001",
+        ] {
             assert!(parse_decimal(text).is_err(), "{text}");
         }
         assert!(matches!(parse_decimal("-1.00"), Err(AmountError::Negative(_))));

@@ -207,7 +207,9 @@ impl FindingState {
     /// The state of a stored number.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Stands, Self::Unknown, Self::Lifted, Self::Satisfied].into_iter().find(|state| state.code() == code)
+        [Self::Stands, Self::Unknown, Self::Lifted, Self::Satisfied]
+            .into_iter()
+            .find(|state| state.code() == code)
     }
 }
 

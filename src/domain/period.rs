@@ -48,7 +48,10 @@ pub enum DateError {
 pub fn parse_date(text: &str) -> Result<Date, DateError> {
     let clipped = || text.chars().take(40).collect::<String>();
     let (day, rest) = text.split_at_checked(10).ok_or_else(|| DateError::Invalid(clipped()))?;
-    let shape = day.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    let shape = day
+        .bytes()
+        .enumerate()
+        .all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
     let date: Option<Date> = if shape { day.parse().ok() } else { None };
     match date {
         Some(date) if rest.is_empty() => Ok(date),
@@ -64,7 +67,16 @@ mod tests {
     #[test]
     fn only_days_of_the_calendar_are_read() {
         assert_eq!(parse_date("2024-02-29").unwrap().to_string(), "2024-02-29");
-        for text in ["2023-02-29", "2022-2-6", "26-02-2022", "2022-02-26T00:00:00", "", "20220226", "+02022-02-26", "２０２２-02-26"] {
+        for text in [
+            "2023-02-29",
+            "2022-2-6",
+            "26-02-2022",
+            "2022-02-26T00:00:00",
+            "",
+            "20220226",
+            "+02022-02-26",
+            "２０２２-02-26",
+        ] {
             assert!(parse_date(text).is_err(), "{text}");
         }
         assert!(matches!(parse_date("2022-02-26T10:00:00Z"), Err(DateError::HasTime(_))));

@@ -28,6 +28,7 @@ pub struct Words {
 
 /// What a vocabulary says of a word.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks of a word")]
 pub struct WordEntry {
     /// The word as written.
     pub id: Box<str>,
@@ -172,11 +173,18 @@ impl Vocabulary {
     ///
     /// # Errors
     /// [`RegionMismatch`] when the region does not belong there.
-    pub fn place(&self, country: Country, region: Option<&RegionCode>, address: Option<&str>) -> Result<Place, RegionMismatch> {
+    pub fn place(
+        &self,
+        country: Country,
+        region: Option<&RegionCode>,
+        address: Option<&str>,
+    ) -> Result<Place, RegionMismatch> {
         let Some(code) = region else {
             return Ok(Place { country, region: self.absent_region(country, address), ..Place::of(country) });
         };
-        if let Some((at, declared)) = self.regions.iter().enumerate().find(|(_, declared)| declared.code == *code) {
+        if let Some((at, declared)) =
+            self.regions.iter().enumerate().find(|(_, declared)| declared.code == *code)
+        {
             if declared.country != country && !declared.written_for.contains(country) {
                 return Err(RegionMismatch::OtherCountry);
             }
@@ -186,7 +194,11 @@ impl Vocabulary {
         if code.prefix() != Some(country) {
             return Err(RegionMismatch::OtherCountry);
         }
-        if self.ruled_in(country).is_empty() { Ok(Place::of(country)) } else { Err(RegionMismatch::Undeclared) }
+        if self.ruled_in(country).is_empty() {
+            Ok(Place::of(country))
+        } else {
+            Err(RegionMismatch::Undeclared)
+        }
     }
 
     fn ruled_in(&self, country: Country) -> RegionSet {
@@ -217,7 +229,8 @@ impl Vocabulary {
 impl Region {
     fn is_named_by(&self, address: &str) -> bool {
         let lower = address.to_lowercase();
-        let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
         let spaced = format!(" {} ", words.join(" "));
         self.places.iter().any(|place| spaced.contains(&format!(" {place} ")))
             || words.iter().any(|word| self.postal_codes.iter().any(|pattern| fits(pattern, word)))

@@ -6,15 +6,18 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use smallvec::SmallVec;
 
-use super::decision::{Assessment, DayAssessment, EngineFinding, Finder, Finding, Ground, LineAssessment, PermitOffer};
-use super::evaluate::{Facts, Line, PartyHit, Verdict};
+use super::decision::{
+    Assessment, DayAssessment, EngineFinding, Finder, Finding, Ground, LineAssessment, PermitOffer,
+};
+use super::evaluate::{Facts, Line, Verdict};
 use super::explain;
 use super::horizon;
 use super::tri::{Missing, Tri};
 use crate::domain::code::Classification;
-use crate::domain::export::ProposedExport;
+use crate::domain::export::{PartyHit, ProposedExport};
 use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
+use crate::domain::vocabulary::ListId;
 use crate::rulebook::index::{GoodsKey, PlaceKey, regions};
 use crate::rulebook::model::{EffectRule, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
@@ -135,10 +138,17 @@ fn place_keys(export: &ProposedExport) -> SmallVec<[PlaceKey; 8]> {
     keys.push(PlaceKey::Any);
     let receivers = export.parties.iter().filter(|party| party.role.receives()).map(|party| &party.place);
     for place in [&export.destination, &export.end_use_place].into_iter().chain(receivers) {
-        for key in std::iter::once(PlaceKey::Country(place.country)).chain(regions(place.region.set).map(PlaceKey::Region)) {
+        for key in std::iter::once(PlaceKey::Country(place.country))
+            .chain(regions(place.region.set).map(PlaceKey::Region))
+        {
             if !keys.contains(&key) {
                 keys.push(key);
             }
+        }
+    }
+    for key in export.transit.iter().map(|country| PlaceKey::Country(*country)) {
+        if !keys.contains(&key) {
+            keys.push(key);
         }
     }
     keys
@@ -159,9 +169,11 @@ fn goods_keys(book: &Rulebook, line: &Line<'_>) -> SmallVec<[GoodsKey; 16]> {
     line.by_cn.coarser.iter().for_each(|list| push(*list));
     line.goods.stated.iter().flatten().for_each(|list| push(*list));
     if line.goods.classification == Classification::NotListed {
-        if line.goods.stated.is_none() {
-            book.index.unstated().iter().for_each(|list| push(*list));
-        }
+        // A statement speaks of the lists that can be stated, and leaves the others as they are.
+        let is_open = |list: &&ListId| {
+            line.goods.stated.is_none() || book.goods.list(**list).is_some_and(|list| !list.stateable)
+        };
+        book.index.unstated().iter().filter(is_open).for_each(|list| push(*list));
         keys.push(GoodsKey::NotListed);
     }
     keys
@@ -194,11 +206,21 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
             continue;
         }
         let verdict = facts.scope(&rule.scope, line, rule.permit.is_some());
-        let restricts = rule.effects.iter().any(|effect| !matches!(effect.effect, Effect::Permit | Effect::Duty | Effect::Policy));
+        let restricts = rule
+            .effects
+            .iter()
+            .any(|effect| !matches!(effect.effect, Effect::Permit | Effect::Duty | Effect::Policy));
         if restricts && verdict.tri == Tri::No {
             check.coarser = check.coarser.or(verdict.coarser);
             check.contradicted = check.contradicted.or(verdict.contradicted);
         }
+        // A duty stops nothing, so a customs code that meets its list is enough, whatever was stated.
+        let is_duty = rule.effects.iter().all(|effect| effect.effect == Effect::Duty);
+        let verdict = if is_duty && verdict.contradicted.is_some() {
+            Verdict { tri: Tri::Yes, ..verdict }
+        } else {
+            verdict
+        };
         if verdict.tri != Tri::No {
             apply(facts, line, *ix, rule, verdict, &mut assessed);
         }
@@ -208,13 +230,20 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
 }
 
 /// Lists that the codes of a line speak of without deciding.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct CodeCheck {
-    coarser: Option<crate::domain::vocabulary::ListId>,
-    contradicted: Option<crate::domain::vocabulary::ListId>,
+    coarser: Option<ListId>,
+    contradicted: Option<ListId>,
 }
 
-fn apply(facts: &Facts<'_>, line: &Line<'_>, ix: RuleIx, rule: &Rule, verdict: Verdict, assessed: &mut LineAssessment) {
+fn apply(
+    facts: &Facts<'_>,
+    line: &Line<'_>,
+    ix: RuleIx,
+    rule: &Rule,
+    verdict: Verdict,
+    assessed: &mut LineAssessment,
+) {
     let (chosen, mut tri, mut missing) = effect_of(facts, line, rule);
     let Some(chosen) = chosen else { return };
     tri = tri.and(verdict.tri);
@@ -222,7 +251,9 @@ fn apply(facts: &Facts<'_>, line: &Line<'_>, ix: RuleIx, rule: &Rule, verdict: V
     match chosen.effect {
         Effect::Permit => {
             if let Some(permit) = rule.permit.as_ref().filter(|_| tri == Tri::Yes) {
-                assessed.permits.push(PermitOffer { rule: ix, against: against(facts, permit, verdict.limited) });
+                assessed
+                    .permits
+                    .push(PermitOffer { rule: ix, against: against(facts, permit, verdict.limited) });
             }
         }
         // A suspension may hit where it is not known that it does not.
@@ -252,7 +283,11 @@ fn apply(facts: &Facts<'_>, line: &Line<'_>, ix: RuleIx, rule: &Rule, verdict: V
 }
 
 /// The first effect whose condition holds; one that is unknown stops there.
-fn effect_of<'a>(facts: &Facts<'_>, line: &Line<'_>, rule: &'a Rule) -> (Option<&'a EffectRule>, Tri, Missing) {
+fn effect_of<'a>(
+    facts: &Facts<'_>,
+    line: &Line<'_>,
+    rule: &'a Rule,
+) -> (Option<&'a EffectRule>, Tri, Missing) {
     for effect in &rule.effects {
         let Some(when) = &effect.when else { return (Some(effect), Tri::Yes, Missing::NONE) };
         match facts.condition(when, line) {
@@ -265,11 +300,17 @@ fn effect_of<'a>(facts: &Facts<'_>, line: &Line<'_>, rule: &'a Rule) -> (Option<
 
 /// Exemptions, wind-downs and derogations, in this order. All are permissions: an unknown fact never makes one apply.
 fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Finding) {
-    if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
+    if let Some(exemption) =
+        rule.exemptions.iter().find(|exemption| facts.condition(&exemption.when, line).0 == Tri::Yes)
+    {
+        lift(
+            finding,
+            Ground::Exemption(named(&exemption.id, exemption.article.as_deref())),
+            &exemption.duties,
+        );
         return;
     }
-    if let Some(exemption) = rule.exemptions.iter().find(|exemption| facts.condition(&exemption.when, line).0 == Tri::Yes) {
-        lift(finding, Ground::Exemption(named(&exemption.id, exemption.article.as_deref())), &exemption.duties);
+    if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
         return;
     }
     for wind_down in &rule.wind_downs {
@@ -304,7 +345,11 @@ fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Findin
         match &derogation.when {
             None => finding.answerable = true,
             Some(when) if facts.condition(when, line).0 == Tri::Yes => {
-                license(finding, Ground::Derogation(named(&derogation.id, derogation.article.as_deref())), &derogation.duties);
+                license(
+                    finding,
+                    Ground::Derogation(named(&derogation.id, derogation.article.as_deref())),
+                    &derogation.duties,
+                );
                 return;
             }
             Some(_) => {}
@@ -338,20 +383,31 @@ fn inside(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, wind_down: &WindDown)
         let in_time = until.is_none_or(|until| facts.date <= until);
         return Tri::from(in_time).and(facts.contract_before(before).0);
     }
-    let lists = rule.scope.iter().filter_map(|scope| scope.goods.as_ref()).flat_map(|goods| goods.lists.iter());
+    let lists =
+        rule.scope.iter().filter_map(|scope| scope.goods.as_ref()).flat_map(|goods| goods.lists.iter());
     let mut windows: SmallVec<[(Date, Date); 4]> = SmallVec::new();
     let mut any_row = false;
     for list in lists {
-        for row in facts.cn_rows(*list, line) {
+        // Where a heading and a subheading are both listed, the subheading is the row of these goods.
+        let finest = facts.cn_rows(*list, line).map(|row| row.digits.len()).max();
+        for row in facts.cn_rows(*list, line).filter(|row| Some(row.digits.len()) == finest) {
             any_row = true;
             windows.extend(row.contract_before.zip(row.wind_down_until));
         }
         if !any_row {
             // Stated without a customs code that finds the row: any row of the list may be it.
-            windows.extend(facts.book.goods.rows_of(*list).filter_map(|row| row.contract_before.zip(row.wind_down_until)));
+            windows.extend(
+                facts
+                    .book
+                    .goods
+                    .rows_of(*list)
+                    .filter_map(|row| row.contract_before.zip(row.wind_down_until)),
+            );
         }
     }
-    let test = |(before, until): &(Date, Date)| Tri::from(facts.date <= *until).and(facts.contract_before(*before).0);
+    let test = |(before, until): &(Date, Date)| {
+        Tri::from(facts.date <= *until).and(facts.contract_before(*before).0)
+    };
     let least = windows.iter().map(test).min().unwrap_or(Tri::No);
     let most = windows.iter().map(test).max().unwrap_or(Tri::No);
     if least == most { most } else { Tri::Unknown.min(most) }
@@ -363,7 +419,8 @@ fn against(facts: &Facts<'_>, permit: &Permit, limited: bool) -> Option<&'static
     let claimed = export.claims.iter().any(|claim| permit.claims.contains(*claim));
     let known = |test: &crate::rulebook::model::KnowledgeTest| {
         export.knowledge.is_some_and(|known| {
-            (test.levels.is_empty() || test.levels.contains(known.level)) && (test.about.is_empty() || test.about.contains(known.about))
+            (test.levels.is_empty() || test.levels.contains(known.level))
+                && (test.about.is_empty() || test.about.contains(known.about))
         })
     };
     let excluded = |set: crate::rulebook::model::WordSet, word: Option<crate::domain::vocabulary::Word>| {
@@ -387,10 +444,16 @@ fn against(facts: &Facts<'_>, permit: &Permit, limited: bool) -> Option<&'static
 /// Findings that the engine makes itself.
 fn of_engine(facts: &Facts<'_>, line: &Line<'_>, check: CodeCheck, assessed: &mut LineAssessment) {
     let book = facts.book;
-    let title = |list| book.goods.list(list).map_or("", |list| if list.id.is_empty() { "codes of a rule" } else { &*list.id });
+    let title = |list| {
+        book.goods
+            .list(list)
+            .map_or("", |list| if list.id.is_empty() { "codes of a rule" } else { &*list.id })
+    };
     let mut push = |finding| assessed.findings.push(finding);
     match &line.goods.classification {
-        Classification::Unclassified => push(Finding::of_engine(EngineFinding::Unclassified, false).with("goods.code", "none given")),
+        Classification::Unclassified => {
+            push(Finding::of_engine(EngineFinding::Unclassified, false).with("goods.code", "none given"));
+        }
         Classification::Foreign(code) => {
             let why = format!("`{code}` is a code of another list and says nothing about the EU lists");
             push(Finding::of_engine(EngineFinding::CodeCheck, false).with("goods.code", why));
@@ -405,7 +468,10 @@ fn of_engine(facts: &Facts<'_>, line: &Line<'_>, check: CodeCheck, assessed: &mu
                 push(Finding::of_engine(EngineFinding::CodeCheck, false).with("goods.code", why));
             }
             if !book.goods.knows_sub_item(code) {
-                let warning = format!("the list knows `{}` but no sub-item `{code}`; it is taken as part of the entry", code.entry());
+                let warning = format!(
+                    "the list knows `{}` but no sub-item `{code}`; it is taken as part of the entry",
+                    code.entry()
+                );
                 assessed.warnings.push(warning.into());
             }
         }
@@ -417,11 +483,20 @@ fn of_engine(facts: &Facts<'_>, line: &Line<'_>, check: CodeCheck, assessed: &mu
         let why = format!("{cn} is in `{}`, and the goods are stated not to be", title(list));
         push(Finding::of_engine(EngineFinding::CodeCheck, true).with("goods.cn", why));
     }
+    if let Some(first) = book.vocabulary.covers_from.filter(|first| facts.date < *first) {
+        push(
+            Finding::of_engine(EngineFinding::BeforeRulebook, true)
+                .with("export_date", format!("before {first}")),
+        );
+    }
     if line.is_listed {
-        let subject = facts.export.knowledge.and_then(|known| book.vocabulary.knowledge_subjects.entry(known.about));
+        let subject =
+            facts.export.knowledge.and_then(|known| book.vocabulary.knowledge_subjects.entry(known.about));
         let use_of = facts.export.end_use.and_then(|word| book.vocabulary.end_uses.entry(word));
         if let Some(subject) = subject.filter(|subject| subject.red_flag) {
-            push(Finding::of_engine(EngineFinding::RedFlag, true).with("knowledge.about", subject.id.clone()));
+            push(
+                Finding::of_engine(EngineFinding::RedFlag, true).with("knowledge.about", subject.id.clone()),
+            );
         } else if let Some(use_of) = use_of.filter(|use_of| use_of.wmd) {
             push(Finding::of_engine(EngineFinding::RedFlag, true).with("end_use", use_of.id.clone()));
         }
@@ -433,7 +508,9 @@ impl LineAssessment {
     #[must_use]
     pub(super) fn hard_outcome(&self) -> Outcome {
         let of = |finding: &Finding| match (finding.state, finding.effect) {
-            (FindingState::Unknown, _) | (FindingState::Stands, Effect::Review) if !finding.soft => Outcome::Review,
+            (FindingState::Unknown, _) | (FindingState::Stands, Effect::Review) if !finding.soft => {
+                Outcome::Review
+            }
             (FindingState::Stands, Effect::Prohibit) => Outcome::Prohibited,
             (FindingState::Stands, Effect::RequireLicence(_)) => Outcome::LicenceRequired,
             _ => Outcome::Permitted,

@@ -102,7 +102,10 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let end = (0..=text.len().min(usize::from(u16::MAX))).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=text.len().min(usize::from(u16::MAX)))
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
         self.u16(end);
         self.bytes.extend_from_slice(text.as_bytes().get(..end).unwrap_or_default());
     }
@@ -117,7 +120,9 @@ impl Writer<'_> {
     fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
         let items = items.get(..items.len().min(usize::from(u16::MAX))).unwrap_or(items);
         self.u16(items.len());
-        items.iter().for_each(|item| write(self, item));
+        for item in items {
+            write(self, item);
+        }
     }
 
     fn finder(&mut self, finder: Finder) {
@@ -134,7 +139,9 @@ impl Writer<'_> {
                 self.u32(rule.version);
                 // The copy with the later end stands right behind the first.
                 let earlier = ix.0.checked_sub(1).and_then(|before| book.rule(RuleIx(before)));
-                self.u8(u8::from(earlier.is_some_and(|earlier| earlier.id == rule.id && earlier.version == rule.version)));
+                self.u8(u8::from(
+                    earlier.is_some_and(|earlier| earlier.id == rule.id && earlier.version == rule.version),
+                ));
             }
         }
     }
@@ -225,7 +232,10 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(length)?).map_err(|_| CanonicalError::Bytes)
     }
 
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, CanonicalError>) -> Result<Option<T>, CanonicalError> {
+    fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, CanonicalError>,
+    ) -> Result<Option<T>, CanonicalError> {
         match self.u8()? {
             0 => Ok(None),
             1 => read(self).map(Some),
@@ -273,7 +283,8 @@ impl<'a> Reader<'a> {
             return found.map(Finder::Engine).ok_or(CanonicalError::Bytes);
         }
         let (id, version, copy) = (self.text()?, self.u32()?, self.u8()?);
-        let mut copies = self.book.rules.iter().enumerate().filter(|(_, rule)| *rule.id == *id && rule.version == version);
+        let mut copies =
+            self.book.rules.iter().enumerate().filter(|(_, rule)| *rule.id == *id && rule.version == version);
         let found = copies.nth(usize::from(copy)).and_then(|(at, _)| u32::try_from(at).ok());
         found.map(|at| Finder::Rule(RuleIx(at))).ok_or_else(|| CanonicalError::Unknown(id.to_owned()))
     }
@@ -285,7 +296,8 @@ impl<'a> Reader<'a> {
             basis: self.option(Self::basis)?,
             findings: self.list(Self::finding)?,
             allocations: self.list(Self::allocation)?,
-            considered: self.list(|from| Ok(Considered { what: from.text()?.into(), why_not: from.text()?.into() }))?,
+            considered: self
+                .list(|from| Ok(Considered { what: from.text()?.into(), why_not: from.text()?.into() }))?,
             warnings: self.list(|from| Ok(from.text()?.into()))?,
         })
     }
@@ -339,7 +351,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that facts name.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 26] = [
     "annex_items",
     "broker",
     "buyer",
@@ -354,6 +366,7 @@ const FIELDS: [&str; 24] = [
     "end_use_country",
     "end_user",
     "end_user.type",
+    "export_date",
     "goods.cn",
     "goods.code",
     "goods.currency",
@@ -362,6 +375,7 @@ const FIELDS: [&str; 24] = [
     "knowledge.about",
     "licence",
     "party",
+    "transit_countries",
     "undetermined",
     "value_per_item",
 ];

@@ -54,7 +54,10 @@ impl Draw<'_> {
     /// Tests one licence for one duty.
     pub(super) fn cover(&self, at: usize, licence: &Licence, duty: Authorisation) -> Cover {
         if !duty.accepts(licence.kind) {
-            return Cover::No(format!("a licence of kind {} does not answer this duty", licence.kind.as_str()));
+            return Cover::No(format!(
+                "a licence of kind {} does not answer this duty",
+                licence.kind.as_str()
+            ));
         }
         if let Some(why) = self.scope_fault(licence) {
             return Cover::No(why);
@@ -98,7 +101,9 @@ impl Draw<'_> {
         if !licence.destinations.contains(final_destination) {
             return Some(format!("it does not name {final_destination} as country of final destination"));
         }
-        let missing = |names: &Option<Vec<Box<str>>>, name: &str| names.as_ref().is_some_and(|names| !names.iter().any(|n| **n == *name));
+        let missing = |names: &Option<Vec<Box<str>>>, name: &str| {
+            names.as_ref().is_some_and(|names| !names.iter().any(|n| **n == *name))
+        };
         if missing(&licence.end_users, name(Role::EndUser)) {
             return Some("it names another end user".to_owned());
         }
@@ -112,7 +117,9 @@ impl Draw<'_> {
     fn best_line(&self, at: usize, licence: &Licence) -> Cover {
         let mut best: Option<(Option<Decimal>, Cover)> = None;
         let mut worst = Cover::No("no line of it covers this code".to_owned());
-        for (position, line) in licence.lines.iter().enumerate().filter(|(_, line)| covers(&line.goods, self.goods)) {
+        for (position, line) in
+            licence.lines.iter().enumerate().filter(|(_, line)| covers(&line.goods, self.goods))
+        {
             match self.line(at, licence, position, line) {
                 Cover::Covers { line, allocation, names_end_user, expires } => {
                     let left = allocation.remaining_value;
@@ -133,23 +140,31 @@ impl Draw<'_> {
     fn line(&self, at: usize, licence: &Licence, position: usize, line: &LicenceLine) -> Cover {
         let goods = self.goods;
         if *line.unit != *goods.quantity.unit {
-            return Cover::No(format!("its line {} counts in {}, not in {}", line.line, line.unit, goods.quantity.unit));
+            return Cover::No(format!(
+                "its line {} counts in {}, not in {}",
+                line.line, line.unit, goods.quantity.unit
+            ));
         }
         let (drawn_quantity, drawn_value) = self.drawn.get(&(at, position)).copied().unwrap_or_default();
         let Ok((value, rate)) = self.value_in(line) else {
-            return Cover::RateMissing(format!("no rate of {} for {} in {}", self.date, goods.value.currency, line.currency));
+            return Cover::RateMissing(format!(
+                "no rate of {} for {} in {}",
+                self.export.export_date, goods.value.currency, line.currency
+            ));
         };
         let left = |cap: Option<Decimal>, used: Decimal, drawn: Decimal, wanted: Decimal| match cap {
             None => Ok(None),
             Some(cap) => {
-                let available = cap.checked_sub(used).and_then(|left| left.checked_sub(drawn)).unwrap_or(Decimal::MIN);
+                let available =
+                    cap.checked_sub(used).and_then(|left| left.checked_sub(drawn)).unwrap_or(Decimal::MIN);
                 match available.checked_sub(wanted) {
                     Some(rest) if rest >= Decimal::ZERO => Ok(Some(rest)),
                     _ => Err(available),
                 }
             }
         };
-        let quantity_left = left(line.cap_quantity, line.used_quantity, drawn_quantity, goods.quantity.amount);
+        let quantity_left =
+            left(line.cap_quantity, line.used_quantity, drawn_quantity, goods.quantity.amount);
         let value_left = left(line.cap_value, line.used_value, drawn_value, value);
         match (quantity_left, value_left) {
             (Ok(remaining_quantity), Ok(remaining_value)) => Cover::Covers {
@@ -168,12 +183,14 @@ impl Draw<'_> {
                 names_end_user: licence.end_users.is_some(),
                 expires: licence.valid.until,
             },
-            (Err(available), _) => {
-                Cover::OverCap(format!("line {}: {} is more than the {available} {} left", line.line, goods.quantity, line.unit))
-            }
-            (_, Err(available)) => {
-                Cover::OverCap(format!("line {}: {value} {} is more than the {available} left", line.line, line.currency))
-            }
+            (Err(available), _) => Cover::OverCap(format!(
+                "line {}: {} is more than the {available} {} left",
+                line.line, goods.quantity, line.unit
+            )),
+            (_, Err(available)) => Cover::OverCap(format!(
+                "line {}: {value} {} is more than the {available} left",
+                line.line, line.currency
+            )),
         }
     }
 
@@ -184,10 +201,15 @@ impl Draw<'_> {
         let digits = u32::from(line.currency.minor_digits());
         // Without a cap nothing must be tested, and the value stands as it is.
         if value.currency == line.currency || line.cap_value.is_none() {
-            return Ok((value.amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven), None));
+            return Ok((
+                value.amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven),
+                None,
+            ));
         }
-        let from = self.rates.eur_per_unit(value.currency, self.date).ok_or(())?;
-        let to = self.rates.eur_per_unit(line.currency, self.date).ok_or(())?;
+        // The rate is that of the export, also where a later day is looked at: no rate of the future is known.
+        let day = self.export.export_date;
+        let from = self.rates.eur_per_unit(value.currency, day).ok_or(())?;
+        let to = self.rates.eur_per_unit(line.currency, day).ok_or(())?;
         let converted = value.convert(from, line.currency, to).ok_or(())?;
         Ok((converted.amount, from.checked_div(to)))
     }
@@ -214,7 +236,10 @@ fn covers(licensed: &LicensedGoods, goods: &GoodsLine) -> bool {
 /// A suspension by criterion hits licences that were valid on its first day or earlier, whenever they were entered;
 /// a licence granted after it is another one.
 fn hits(rule: &Rule, licence: &Licence) -> bool {
-    let kinds = rule.scope.iter().any(|scope| scope.licence_kinds.is_empty() || scope.licence_kinds.contains(&licence.kind));
+    let kinds = rule
+        .scope
+        .iter()
+        .any(|scope| scope.licence_kinds.is_empty() || scope.licence_kinds.contains(&licence.kind));
     let in_time = match (licence.valid.from, rule.effective.from) {
         (Some(granted), Some(suspended)) => granted <= suspended,
         _ => true,

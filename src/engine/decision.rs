@@ -25,6 +25,8 @@ pub enum EngineFinding {
     RateMissing,
     /// Knowledge of WMD or of military use in an embargoed country, or a stated WMD end use, for listed goods.
     RedFlag,
+    /// The export lies before the first day whose law the rulebook holds.
+    BeforeRulebook,
 }
 
 /// Who makes a finding.
@@ -214,8 +216,15 @@ pub struct Decision {
 
 impl EngineFinding {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::AreaUnknown, Self::CodeCheck, Self::Unclassified, Self::PartyFuzzy, Self::RateMissing, Self::RedFlag];
+    pub const ALL: [Self; 7] = [
+        Self::AreaUnknown,
+        Self::CodeCheck,
+        Self::Unclassified,
+        Self::PartyFuzzy,
+        Self::RateMissing,
+        Self::RedFlag,
+        Self::BeforeRulebook,
+    ];
 
     /// Its id, in the place of a rule id.
     #[must_use]
@@ -227,6 +236,7 @@ impl EngineFinding {
             Self::PartyFuzzy => "PARTY-FUZZY",
             Self::RateMissing => "RATE-MISSING",
             Self::RedFlag => "RED-FLAG",
+            Self::BeforeRulebook => "BEFORE-RULEBOOK",
         }
     }
 
@@ -240,6 +250,9 @@ impl EngineFinding {
             Self::PartyFuzzy => ("Name resembles a listed party", "Naam lijkt op een gelijste partij"),
             Self::RateMissing => ("No exchange rate of the day", "Geen wisselkoers van de dag"),
             Self::RedFlag => ("Red flag on the end use", "Waarschuwingssignaal over het eindgebruik"),
+            Self::BeforeRulebook => {
+                ("Before the law that the rulebook holds", "Vóór het recht dat het regelboek kent")
+            }
         }
     }
 
@@ -271,6 +284,10 @@ impl EngineFinding {
                 "What is known of the end use asks for a person before listed goods may go.",
                 "Wat over het eindgebruik bekend is, vraagt om een mens voordat gelijste goederen mogen gaan.",
             ),
+            Self::BeforeRulebook => (
+                "The rulebook does not hold the whole law of this day, so it cannot say that nothing forbids the export.",
+                "Het regelboek kent niet al het recht van deze dag, en kan dus niet zeggen dat niets de uitvoer verbiedt.",
+            ),
         }
     }
 
@@ -284,6 +301,7 @@ impl EngineFinding {
             Self::PartyFuzzy => 4,
             Self::RateMissing => 5,
             Self::RedFlag => 6,
+            Self::BeforeRulebook => 7,
         }
     }
 }

@@ -5,25 +5,12 @@ use smallvec::SmallVec;
 
 use super::tri::{Missing, Tri};
 use crate::domain::code::Classification;
-use crate::domain::export::{GoodsLine, Place, ProposedExport};
+use crate::domain::export::{GoodsLine, PartyHit, Place, ProposedExport};
 use crate::domain::licence::ExchangeRates;
-use crate::domain::vocabulary::{ListId, PartyListId, Word};
+use crate::domain::vocabulary::{ListId, Word};
 use crate::rulebook::Rulebook;
 use crate::rulebook::goods::{CnHits, CodeHits, CodeMark};
 use crate::rulebook::model::{Condition, Destination, Goods, KnowledgeTest, PartyTest, Scope, WordSet};
-
-/// A party of the export that stands on a list.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PartyHit {
-    /// The list.
-    pub list: PartyListId,
-    /// Position of the party in [`ProposedExport::parties`].
-    pub party: usize,
-    /// The name as listed.
-    pub listed_name: Box<str>,
-    /// Days on which it is listed.
-    pub listed: crate::domain::period::Period,
-}
 
 /// Everything that a rule is tested against on one day.
 #[derive(Clone, Copy)]
@@ -74,7 +61,7 @@ pub enum Member {
 pub enum Unstated {
     /// For unlisted goods, in a rule that names places or parties.
     ForUnlistedGoods,
-    /// Never: the rule is for all destinations, and NOT_LISTED means not on its lists either.
+    /// Never: the rule is for all destinations, and `NOT_LISTED` means not on its lists either.
     Never,
     /// Always: a condition that must be known to hold.
     Always,
@@ -106,7 +93,10 @@ impl<'a> Line<'a> {
             _ => CodeHits::default(),
         };
         let by_cn = goods.cn.as_ref().map(|cn| book.goods.by_cn(cn)).unwrap_or_default();
-        let is_listed = by_code.listed.iter().any(|(list, _)| book.goods.list(*list).is_some_and(|list| list.classification));
+        let is_listed = by_code
+            .listed
+            .iter()
+            .any(|(list, _)| book.goods.list(*list).is_some_and(|list| list.classification));
         Self { goods, by_code, by_cn, is_listed }
     }
 }
@@ -158,16 +148,20 @@ impl Facts<'_> {
         };
         // Cheap and selective dimensions first; the goods last, because only a place that fits makes a code that is
         // too coarse worth saying.
-        let holds = (scope.activities.is_empty() || and((scope.activities.contains(self.export.activity).into(), Missing::NONE)))
+        let holds = (scope.activities.is_empty()
+            || and((scope.activities.contains(self.export.activity).into(), Missing::NONE)))
             && scope.destination.as_ref().is_none_or(|test| and(self.destination(test)))
             && scope.parties.as_ref().is_none_or(|test| and((self.parties(test), Missing::NONE)))
             && scope.knowledge.as_ref().is_none_or(|test| and((self.knowledge(test), Missing::NONE)))
-            && (scope.end_uses.is_empty() || and(one_of(scope.end_uses, self.export.end_use, Missing::END_USE)))
+            && (scope.end_uses.is_empty()
+                || and(one_of(scope.end_uses, self.export.end_use, Missing::END_USE)))
             && (scope.end_user_types.is_empty()
                 || and(one_of(scope.end_user_types, self.export.end_user_type, Missing::END_USER_TYPE)))
             && scope.military.is_none_or(|wanted| and(self.military_is(wanted)))
             && scope.undetermined.is_none_or(|_| and((Tri::Unknown, Missing::UNDETERMINED)))
-            && scope.value_per_item.is_none_or(|(amount, currency)| and(self.value_per_item(line, amount, currency)));
+            && scope
+                .value_per_item
+                .is_none_or(|(amount, currency)| and(self.value_per_item(line, amount, currency)));
         if !holds {
             return no;
         }
@@ -198,7 +192,10 @@ impl Facts<'_> {
             }
         };
         if !condition.claims.is_empty() {
-            and((self.export.claims.iter().any(|claim| condition.claims.contains(*claim)).into(), Missing::NONE));
+            and((
+                self.export.claims.iter().any(|claim| condition.claims.contains(*claim)).into(),
+                Missing::NONE,
+            ));
         }
         if let Some(wanted) = condition.military {
             and(self.military_is(wanted));
@@ -248,14 +245,21 @@ impl Facts<'_> {
         let look_at = test.look_at;
         let mut tri = if look_at.all { Tri::Yes } else { Tri::No };
         let mut missing = Missing::NONE;
-        let receivers = self.export.parties.iter().filter(|party| look_at.party && party.role.receives()).map(|party| &party.place);
+        let receivers = self
+            .export
+            .parties
+            .iter()
+            .filter(|party| look_at.party && party.role.receives())
+            .map(|party| &party.place);
         let destination = look_at.destination.then_some(&self.export.destination);
         let end_use = look_at.end_use.then_some(&self.export.end_use_place);
-        for place in destination.into_iter().chain(end_use).chain(receivers) {
+        let mut look = |place: &Place| {
             let (here, lacks) = self.place(test, place);
             tri = if look_at.all { tri.and(here) } else { tri.or(here) };
             missing |= lacks;
-        }
+        };
+        destination.into_iter().chain(end_use).chain(receivers).for_each(&mut look);
+        self.export.transit.iter().filter(|_| look_at.transit).for_each(|country| look(&Place::of(*country)));
         (tri, missing)
     }
 
@@ -264,7 +268,8 @@ impl Facts<'_> {
             return (Tri::Yes, Missing::NONE);
         }
         if test.outside {
-            let inside = test.outside_countries.contains(place.country) || self.in_any_group(&test.outside_groups, place);
+            let inside = test.outside_countries.contains(place.country)
+                || self.in_any_group(&test.outside_groups, place);
             if !inside {
                 return (Tri::Yes, Missing::NONE);
             }
@@ -347,13 +352,20 @@ impl Facts<'_> {
         if wanted { self.military() } else { not(self.military()) }
     }
 
-    fn value_per_item(&self, line: &Line<'_>, more_than: rust_decimal::Decimal, currency: crate::domain::money::Currency) -> (Tri, Missing) {
+    fn value_per_item(
+        &self,
+        line: &Line<'_>,
+        more_than: rust_decimal::Decimal,
+        currency: crate::domain::money::Currency,
+    ) -> (Tri, Missing) {
         let value = line.goods.value;
         let converted = if value.currency == currency {
             Some(value)
         } else {
-            let rate = self.rates.eur_per_unit(value.currency, self.date);
-            let to_rate = self.rates.eur_per_unit(currency, self.date);
+            // The rate is that of the export, also where a later day is looked at: no rate of the future is known.
+            let day = self.export.export_date;
+            let rate = self.rates.eur_per_unit(value.currency, day);
+            let to_rate = self.rates.eur_per_unit(currency, day);
             rate.zip(to_rate).and_then(|(rate, to_rate)| value.convert(rate, currency, to_rate))
         };
         let limit = more_than.checked_mul(line.goods.quantity.amount);
@@ -482,14 +494,20 @@ impl Facts<'_> {
     /// Goods stated to be in an annex: there, unless the annex has rows with first days of their own and this row
     /// is not there yet; which row it is, the customs code says.
     fn stated_member(&self, list: ListId, line: &Line<'_>) -> Member {
-        let Some((first, last)) = self.book.goods.row_days(list) else { return Member::Yes };
-        if last <= self.date {
+        let Some((earliest, latest)) = self.book.goods.row_days(list) else { return Member::Yes };
+        if latest <= self.date {
             return Member::Yes;
         }
-        if first > self.date {
+        if earliest > self.date {
             return Member::No;
         }
-        let mut rows = line.by_cn.rows.iter().filter_map(|row| self.book.goods.row(*row)).filter(|row| row.list == list).peekable();
+        let mut rows = line
+            .by_cn
+            .rows
+            .iter()
+            .filter_map(|row| self.book.goods.row(*row))
+            .filter(|row| row.list == list)
+            .peekable();
         if rows.peek().is_none() {
             return Member::Unknown(Missing::CN);
         }
@@ -497,7 +515,11 @@ impl Facts<'_> {
     }
 
     /// Rows of a list that the line's customs code meets and that are there on this day.
-    pub fn cn_rows<'b>(&'b self, list: ListId, line: &'b Line<'_>) -> impl Iterator<Item = &'b crate::rulebook::goods::CnRow> {
+    pub fn cn_rows<'b>(
+        &'b self,
+        list: ListId,
+        line: &'b Line<'_>,
+    ) -> impl Iterator<Item = &'b crate::rulebook::goods::CnRow> {
         line.by_cn
             .rows
             .iter()

@@ -23,9 +23,9 @@ pub fn facts(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, alternative: usize
     }
     if let Some(test) = &scope.parties {
         for hit in facts.party_hits(test) {
-            let role = facts.export.parties.get(hit.party).map_or("", |party| party.role.as_str());
+            let part = facts.export.parties.get(hit.party).map_or("", |party| party.role.as_str());
             let list = facts.book.party_lists.get(usize::from(hit.list.0)).map_or("", |list| &*list.id);
-            push("party", format!("{role}: `{}` on `{list}`", hit.listed_name).into());
+            push("party", format!("{part}: `{}` on `{list}`", hit.listed_name).into());
         }
     }
     let military = scope.military.is_some();
@@ -42,7 +42,10 @@ pub fn facts(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, alternative: usize
     }
     if let Some((limit, currency)) = scope.value_per_item {
         let goods = line.goods;
-        push("value_per_item", format!("{} for {}, limit {limit} {currency} an item", goods.value, goods.quantity).into());
+        push(
+            "value_per_item",
+            format!("{} for {}, limit {limit} {currency} an item", goods.value, goods.quantity).into(),
+        );
     }
     if let Some(word) = scope.undetermined {
         push("undetermined", vocabulary.undetermined_facts.id(word).into());
@@ -56,13 +59,18 @@ pub fn facts(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, alternative: usize
 }
 
 fn places(facts: &Facts<'_>, test: &Destination, push: &mut impl FnMut(&'static str, Box<str>)) {
+    if test.look_at.transit {
+        for country in &facts.export.transit {
+            push("transit_countries", country.code().into());
+        }
+    }
     let mut say = |field: &'static str, place: &Place| {
         let region = facts.book.vocabulary.region_code(place.region.set).filter(|_| place.region.known);
-        let text = match region {
+        let named = match region {
             Some(region) => format!("{} ({region})", place.country),
             None => place.country.code().to_owned(),
         };
-        push(field, text.into());
+        push(field, named.into());
     };
     let export = facts.export;
     if test.look_at.destination {
@@ -80,7 +88,12 @@ fn places(facts: &Facts<'_>, test: &Destination, push: &mut impl FnMut(&'static 
     }
 }
 
-fn goods_facts(facts: &Facts<'_>, line: &Line<'_>, test: &Goods, push: &mut impl FnMut(&'static str, Box<str>)) {
+fn goods_facts(
+    facts: &Facts<'_>,
+    line: &Line<'_>,
+    test: &Goods,
+    push: &mut impl FnMut(&'static str, Box<str>),
+) {
     for list_id in &test.lists {
         let Some(list) = facts.book.goods.list(*list_id) else { continue };
         let name = if list.id.is_empty() { "the codes of the rule" } else { &*list.id };
@@ -94,7 +107,8 @@ fn goods_facts(facts: &Facts<'_>, line: &Line<'_>, test: &Goods, push: &mut impl
         } else if let Some(row) = facts.cn_rows(*list_id, line).next() {
             let ex = if row.ex { "ex " } else { "" };
             push("cn", format!("{ex}{} of {name}", row.cn).into());
-        } else if let (Classification::Code(code), true) = (&line.goods.classification, member != Member::No) {
+        } else if let (Classification::Code(code), true) = (&line.goods.classification, member != Member::No)
+        {
             push("code", format!("{code} of {name}").into());
         } else {
             push("annex_items", format!("not stated: {name}").into());
@@ -109,9 +123,15 @@ fn goods_facts(facts: &Facts<'_>, line: &Line<'_>, test: &Goods, push: &mut impl
 #[must_use]
 pub fn unknown_code(code: &ControlCode) -> String {
     let hint = match code.as_str().as_bytes().get(2) {
-        Some(b'9') => "; the 900 series holds US unilateral and other national controls: classify the goods under Annex I",
-        Some(b'6') => "; the 600 series is the US munitions list: classify the goods under the Common Military List",
-        Some(b'5') => "; the 500 series is a US one, or of the EU list of 2025: classify the goods under the list in force",
+        Some(b'9') => {
+            "; the 900 series holds US unilateral and other national controls: classify the goods under Annex I"
+        }
+        Some(b'6') => {
+            "; the 600 series is the US munitions list: classify the goods under the Common Military List"
+        }
+        Some(b'5') => {
+            "; the 500 series is a US one, or of the EU list of 2025: classify the goods under the list in force"
+        }
         _ => "; check the code against Annex I in force on the export date",
     };
     format!("`{code}` is in no EU list of the rulebook{hint}")

@@ -6,13 +6,18 @@ use jiff::civil::Date;
 
 use super::assess::{Candidates, Question, on_day};
 use super::decision::{DayAssessment, LineAssessment};
-use crate::domain::outcome::Outcome;
+use crate::domain::export::Place;
+use crate::domain::outcome::{Effect, FindingState, Outcome};
 use crate::domain::period::Period;
 use crate::rulebook::model::{Condition, GroupId, Rule};
 
 /// Assessments on the later days on which the law's answer changes, up to the first on which the outcome apart from
 /// licences does.
-pub(super) fn later(question: &Question<'_>, candidates: &[Candidates<'_>], today: &DayAssessment) -> Vec<DayAssessment> {
+pub(super) fn later(
+    question: &Question<'_>,
+    candidates: &[Candidates<'_>],
+    today: &DayAssessment,
+) -> Vec<DayAssessment> {
     let now = hard_outcome(today);
     let mut later: Vec<DayAssessment> = Vec::new();
     for date in boundaries(question, candidates) {
@@ -35,10 +40,24 @@ fn hard_outcome(day: &DayAssessment) -> Outcome {
 }
 
 /// What of a line can change its outcome, licences included.
-fn signature(line: &LineAssessment) -> (Outcome, Vec<(u8, u8, bool)>, usize, usize, bool) {
-    let findings = line.findings.iter().map(|finding| (finding.state.code(), finding.effect.code(), finding.soft));
-    let usable = line.permits.iter().filter(|offer| offer.against.is_none()).count();
-    (line.hard_outcome(), findings.collect(), usable, line.suspensions.len(), line.intra_union)
+#[derive(Eq, PartialEq)]
+struct Signature {
+    hard: Outcome,
+    findings: Vec<(FindingState, Effect, bool)>,
+    usable_permits: usize,
+    suspensions: usize,
+    intra_union: bool,
+}
+
+fn signature(line: &LineAssessment) -> Signature {
+    let findings = line.findings.iter().map(|finding| (finding.state, finding.effect, finding.soft));
+    Signature {
+        hard: line.hard_outcome(),
+        findings: findings.collect(),
+        usable_permits: line.permits.iter().filter(|offer| offer.against.is_none()).count(),
+        suspensions: line.suspensions.len(),
+        intra_union: line.intra_union,
+    }
 }
 
 /// First days of something new after the export date, in order.
@@ -46,10 +65,17 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSe
     let mut days = Days { after: question.export.export_date, found: BTreeSet::new() };
     let union = question.book.union_group;
     days.group(question, union);
+    days.first(question.book.vocabulary.covers_from);
     for candidates in candidates {
         for ix in &candidates.rules {
             if let Some(rule) = question.book.rule(*ix).filter(|rule| question.known.knows(rule)) {
                 days.rule(question, rule);
+            }
+        }
+        for list in candidates.line.goods.stated.iter().flatten() {
+            if let Some((earliest, latest)) = question.book.goods.row_days(*list) {
+                days.first(Some(earliest));
+                days.first(Some(latest));
             }
         }
         for row in candidates.line.by_cn.rows.iter().filter_map(|row| question.book.goods.row(*row)) {
@@ -94,7 +120,10 @@ impl Days {
     fn group(&mut self, question: &Question<'_>, group: GroupId) {
         let Some(group) = question.book.groups.get(usize::from(group.0)) else { return };
         let export = question.export;
-        for place in [&export.destination, &export.end_use_place] {
+        let places = [export.destination, export.end_use_place]
+            .into_iter()
+            .chain(export.parties.iter().map(|party| party.place));
+        for place in places.chain(export.transit.iter().map(|country| Place::of(*country))) {
             let periods = group.countries.get(usize::from(place.country.index()));
             periods.into_iter().flatten().for_each(|period| self.period(*period));
             let regions = group.regions.iter().filter(|(region, _)| region.meets(place.region.set));

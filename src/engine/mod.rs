@@ -16,10 +16,9 @@ mod tri;
 
 pub use assess::{Known, Question, assess, assess_linearly, fired};
 pub use decision::{
-    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding, Ground, LineAssessment,
-    LineDecision, PermitOffer, Upcoming,
+    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding,
+    Ground, LineAssessment, LineDecision, PermitOffer, Upcoming,
 };
-pub use evaluate::PartyHit;
 pub use rule_ids::rule_ids;
 pub use settle::settle;
 pub use tri::{Missing, Tri};

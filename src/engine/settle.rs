@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::cover::{Cover, Draw, Drawn};
 use super::decision::{
-    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding, Ground, LineAssessment,
-    LineDecision, Upcoming,
+    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding,
+    Ground, LineAssessment, LineDecision, Upcoming,
 };
 use super::tri::Missing;
 use crate::domain::export::{GoodsLine, ProposedExport};
@@ -21,11 +21,17 @@ use crate::rulebook::{RuleIx, Rulebook};
 /// INVARIANT (`pure_decision`): a value computed from values. INVARIANT (`every_finding`): nothing that the assessment
 /// found is left out. INVARIANT (`drawdown_never_over`): lines of one export share a licence line's balance.
 #[must_use]
-pub fn settle(book: &Rulebook, export: &ProposedExport, standing: &Standing, assessment: &Assessment) -> Decision {
+pub fn settle(
+    book: &Rulebook,
+    export: &ProposedExport,
+    standing: &Standing,
+    assessment: &Assessment,
+) -> Decision {
     let settler = Settler { book, export, standing };
     let lines = settler.day(&assessment.today);
     let outcome = worst(&lines);
-    let basis = (outcome == Outcome::Permitted).then(|| lines.iter().filter_map(|line| line.basis).max()).flatten();
+    let basis =
+        (outcome == Outcome::Permitted).then(|| lines.iter().filter_map(|line| line.basis).max()).flatten();
     let mut duties = Vec::new();
     for finding in lines.iter().flat_map(|line| &line.findings) {
         for duty in &finding.duties {
@@ -87,7 +93,13 @@ impl Settler<'_> {
         })
     }
 
-    fn line(&self, assessed: &LineAssessment, goods: &GoodsLine, date: jiff::civil::Date, drawn: &mut Drawn) -> LineDecision {
+    fn line(
+        &self,
+        assessed: &LineAssessment,
+        goods: &GoodsLine,
+        date: jiff::civil::Date,
+        drawn: &mut Drawn,
+    ) -> LineDecision {
         let mut work = Work {
             assessed,
             goods,
@@ -145,15 +157,17 @@ impl Settler<'_> {
             let satisfies = |finding: &Finding| {
                 matches!(finding.effect, Effect::RequireLicence(_))
                     && finding.counts()
-                    && self.rule(finding).is_some_and(|duty| permit.satisfies.iter().any(|id| *id == duty.id))
+                    && self.rule(finding).is_some_and(|duty| permit.satisfies.contains(&duty.id))
             };
             if !work.findings.iter().any(satisfies) {
                 continue;
             }
-            let registered = !permit.registration || self.standing.registrations.contains(&permit.authorisation);
+            let registered =
+                !permit.registration || self.standing.registrations.contains(&permit.authorisation);
             let why_not = offer.against.or((!registered).then_some("the exporter is not registered for it"));
             if let Some(why_not) = why_not {
-                work.considered.push(Considered { what: permit.authorisation.clone(), why_not: why_not.into() });
+                work.considered
+                    .push(Considered { what: permit.authorisation.clone(), why_not: why_not.into() });
                 continue;
             }
             for finding in &mut work.findings {
@@ -171,7 +185,12 @@ impl Settler<'_> {
     }
 
     /// A finding of a rule that speaks of papers rather than of goods.
-    fn paper_finding(&self, ix: RuleIx, effect: Effect, duties: SmallVec<[crate::domain::vocabulary::Word; 2]>) -> Finding {
+    fn paper_finding(
+        &self,
+        ix: RuleIx,
+        effect: Effect,
+        duties: SmallVec<[crate::domain::vocabulary::Word; 2]>,
+    ) -> Finding {
         debug_assert!(self.book.rule(ix).is_some(), "a finding names a rule of the book");
         Finding {
             finder: Finder::Rule(ix),
@@ -199,7 +218,9 @@ impl Settler<'_> {
         for duty in &duties {
             let answer = self.answer(work, drawn, *duty, &duties);
             for at in 0..work.findings.len() {
-                if let Some(finding) = work.findings.get_mut(at).filter(|finding| asks(finding) == Some(*duty)) {
+                if let Some(finding) =
+                    work.findings.get_mut(at).filter(|finding| asks(finding) == Some(*duty))
+                {
                     answer.apply(finding);
                 }
             }
@@ -208,8 +229,15 @@ impl Settler<'_> {
     }
 
     /// What the offered licences say to one duty.
-    fn answer(&self, work: &mut Work<'_>, drawn: &Drawn, duty: Authorisation, duties: &BTreeSet<Authorisation>) -> Answer {
-        let suspensions: Vec<&Rule> = work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
+    fn answer(
+        &self,
+        work: &mut Work<'_>,
+        drawn: &Drawn,
+        duty: Authorisation,
+        duties: &BTreeSet<Authorisation>,
+    ) -> Answer {
+        let suspensions: Vec<&Rule> =
+            work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
         let draw = Draw {
             export: self.export,
             goods: work.goods,
@@ -221,9 +249,13 @@ impl Settler<'_> {
         let mut best: Option<(Preference, usize, usize, Allocation)> = None;
         let mut answer = Answer { result: Result::NoneOffered, over_cap: false };
         for number in &self.export.licences_offered {
-            let found = self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
+            let found =
+                self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
             let Some((at, licence)) = found else {
-                work.considered.push(Considered { what: number.clone(), why_not: "no licence of this number is recorded".into() });
+                work.considered.push(Considered {
+                    what: number.clone(),
+                    why_not: "no licence of this number is recorded".into(),
+                });
                 answer.raise(Result::Insufficient);
                 continue;
             };
@@ -233,14 +265,24 @@ impl Settler<'_> {
             }
             let why_not = match draw.cover(at, licence, duty) {
                 Cover::Covers { line, allocation, names_end_user, expires } => {
-                    let preference = (!names_end_user, expires.is_none(), expires, allocation.remaining_value.is_none(), allocation.remaining_value);
+                    let preference = (
+                        !names_end_user,
+                        expires.is_none(),
+                        expires,
+                        allocation.remaining_value.is_none(),
+                        allocation.remaining_value,
+                    );
                     if best.as_ref().is_none_or(|(other, ..)| preference < *other) {
                         best = Some((preference, at, line, allocation));
                     }
                     continue;
                 }
                 Cover::Suspended(by) => {
-                    let rules = by.iter().filter_map(|position| work.assessed.suspensions.get(*position)).copied().collect();
+                    let rules = by
+                        .iter()
+                        .filter_map(|position| work.assessed.suspensions.get(*position))
+                        .copied()
+                        .collect();
                     answer.raise(Result::Suspended(licence.number.clone(), rules));
                     "it is suspended".to_owned()
                 }
@@ -273,7 +315,8 @@ impl Settler<'_> {
     /// Releases by people: they clear what people may decide, and never a ban.
     fn clearances(&self, work: &mut Work<'_>) {
         for finding in &mut work.findings {
-            let reviewable = finding.state == FindingState::Unknown || matches!(finding.effect, Effect::Review | Effect::Policy);
+            let reviewable = finding.state == FindingState::Unknown
+                || matches!(finding.effect, Effect::Review | Effect::Policy);
             if !finding.counts() || !reviewable {
                 continue;
             }
@@ -282,7 +325,8 @@ impl Settler<'_> {
                 Finder::Engine(engine) => engine.id(),
             };
             let clears = |clearance: &&crate::domain::licence::Clearance| {
-                clearance.valid.contains(work.date) && clearance.findings.iter().any(|cleared| **cleared == *id)
+                clearance.valid.contains(work.date)
+                    && clearance.findings.iter().any(|cleared| **cleared == *id)
             };
             if let Some(clearance) = self.standing.clearances.iter().find(clears) {
                 finding.state = FindingState::Satisfied;
@@ -332,7 +376,8 @@ impl Answer {
 
     /// What the answer makes of a finding that asked.
     fn apply(&self, finding: &mut Finding) {
-        let duty = matches!(finding.effect, Effect::RequireLicence(_)) && finding.state == FindingState::Stands;
+        let duty =
+            matches!(finding.effect, Effect::RequireLicence(_)) && finding.state == FindingState::Stands;
         match &self.result {
             Result::Covered(number) => {
                 finding.state = FindingState::Satisfied;
@@ -361,7 +406,8 @@ impl Answer {
                 }
             }
             Result::RateMissing(why) => {
-                let finding = Finding::of_engine(EngineFinding::RateMissing, false).with("goods.currency", why.as_str());
+                let finding = Finding::of_engine(EngineFinding::RateMissing, false)
+                    .with("goods.currency", why.as_str());
                 work.findings.push(finding);
             }
             Result::Insufficient if self.over_cap => {
@@ -380,7 +426,10 @@ impl Answer {
 /// Beside each finding that turns on an area: what to state.
 fn area_unknown(work: &mut Work<'_>) {
     let area = Missing::REGION | Missing::AREA_CONTROL;
-    let unknown = work.findings.iter().filter(|finding| finding.state == FindingState::Unknown && finding.missing.meets(area));
+    let unknown = work
+        .findings
+        .iter()
+        .filter(|finding| finding.state == FindingState::Unknown && finding.missing.meets(area));
     let missing = unknown.fold(Missing::NONE, |missing, finding| missing | finding.missing);
     if missing.meets(area) {
         let mut finding = Finding::of_engine(EngineFinding::AreaUnknown, false);
@@ -398,7 +447,9 @@ fn weigh(findings: &mut [Finding]) -> Outcome {
             (FindingState::Lifted | FindingState::Satisfied, _) | (_, Effect::Permit | Effect::Duty) => None,
             (FindingState::Unknown, _) | (_, Effect::Review | Effect::Policy) => Some(Outcome::Review),
             (FindingState::Stands, Effect::Prohibit) => Some(Outcome::Prohibited),
-            (FindingState::Stands, Effect::RequireLicence(_)) => finding.outcome.or(Some(Outcome::LicenceRequired)),
+            (FindingState::Stands, Effect::RequireLicence(_)) => {
+                finding.outcome.or(Some(Outcome::LicenceRequired))
+            }
             (FindingState::Stands, Effect::SuspendLicences) => Some(Outcome::LicenceSuspended),
             (FindingState::Stands, Effect::LicenceExceeded) => Some(Outcome::LicenceInsufficient),
         };
@@ -418,7 +469,8 @@ fn weigh(findings: &mut [Finding]) -> Outcome {
 
 /// The strongest ground on which a permitted line goes.
 fn basis(findings: &[Finding], intra_union: bool) -> Basis {
-    let grounds = findings.iter().filter(|finding| !finding.counts()).filter_map(|finding| match finding.ground.as_ref()? {
+    let relieved = |finding: &&Finding| !finding.counts() && finding.effect != Effect::Duty;
+    let grounds = findings.iter().filter(relieved).filter_map(|finding| match finding.ground.as_ref()? {
         Ground::Licence(_) => Some(Basis::Licence),
         Ground::WindDown(_) => Some(Basis::WindDown),
         Ground::Exemption(_) => Some(Basis::Exemption),
@@ -429,4 +481,3 @@ fn basis(findings: &[Finding], intra_union: bool) -> Basis {
     let least = if intra_union { Basis::IntraEu } else { Basis::NotControlled };
     grounds.max().unwrap_or(least)
 }
-

@@ -103,7 +103,8 @@ impl Bundle {
                 }
                 let bytes = std::fs::read(&path).map_err(fail(&path))?;
                 let text = String::from_utf8(bytes).map_err(|_| BundleError::NotText(path.clone()))?;
-                let relative = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                let relative =
+                    path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
                 files.insert(relative, one_line_end(&text));
             }
         }

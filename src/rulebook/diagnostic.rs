@@ -36,7 +36,11 @@ impl fmt::Display for Diagnostic {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{}:{}:{}: {severity}[{}]: {}", self.file, self.line, self.column, self.code, self.message)?;
+        write!(
+            f,
+            "{}:{}:{}: {severity}[{}]: {}",
+            self.file, self.line, self.column, self.code, self.message
+        )?;
         match &self.help {
             Some(help) => write!(f, " (help: {help})"),
             None => Ok(()),
@@ -55,7 +59,13 @@ pub(super) struct Diagnostics {
 
 impl Diagnostics {
     /// An error at a path such as `rules[3].scope[0].destination.countries[1]`.
-    pub(super) fn error(&mut self, file: &str, path: impl Into<String>, code: &'static str, message: impl Into<String>) {
+    pub(super) fn error(
+        &mut self,
+        file: &str,
+        path: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) {
         self.push(file, path, code, Severity::Error, message.into(), None);
     }
 
@@ -71,13 +81,17 @@ impl Diagnostics {
         self.push(file, path, code, Severity::Error, message.into(), Some(help.into()));
     }
 
-    /// A warning at a path.
-    pub(super) fn warning(&mut self, file: &str, path: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.push(file, path, code, Severity::Warning, message.into(), None);
-    }
-
-    fn push(&mut self, file: &str, path: impl Into<String>, code: &'static str, severity: Severity, message: String, help: Option<String>) {
-        let diagnostic = Diagnostic { file: file.to_owned(), line: 0, column: 0, code, severity, message, help };
+    fn push(
+        &mut self,
+        file: &str,
+        path: impl Into<String>,
+        code: &'static str,
+        severity: Severity,
+        message: String,
+        help: Option<String>,
+    ) {
+        let diagnostic =
+            Diagnostic { file: file.to_owned(), line: 0, column: 0, code, severity, message, help };
         self.by_path.push((file.to_owned(), path.into(), diagnostic));
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::vocabulary::ListId;
 
 /// A list of goods.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks of a list")]
 pub struct GoodsList {
     /// Id; empty for the codes that a rule writes itself.
     pub id: Box<str>,
@@ -29,6 +30,8 @@ pub struct GoodsList {
     pub cn_complete: bool,
     /// Are its codes and customs codes all that it can be met by? False for a list known by statement only.
     pub by_statement_only: bool,
+    /// Does it hold items that no customs code finds? Then a statement stands whatever the rows say.
+    pub has_items: bool,
     /// Titles of entries.
     pub entry_titles: BTreeMap<Box<str>, Box<str>>,
 }
@@ -152,7 +155,9 @@ impl GoodsLists {
         let mut order: Vec<u32> = (0..self.rows.len()).filter_map(|at| u32::try_from(at).ok()).collect();
         order.sort_by(|a, b| self.digits(*a).cmp(self.digits(*b)));
         self.rows_sorted = order;
-        let dated: HashSet<ListId> = self.rows.iter().filter(|row| row.from.is_some()).map(|row| row.list).collect();
+        let by_rows = |list: ListId| self.list(list).is_some_and(|list| !list.has_items);
+        let dated = self.rows.iter().filter(|row| row.from.is_some() && by_rows(row.list));
+        let dated: HashSet<ListId> = dated.map(|row| row.list).collect();
         for row in self.rows.iter().filter(|row| dated.contains(&row.list)) {
             let from = row.from.unwrap_or(Date::MIN);
             let days = self.row_days.entry(row.list).or_insert((from, from));
@@ -208,8 +213,11 @@ impl GoodsLists {
     pub fn by_code(&self, code: &ControlCode) -> CodeHits {
         let mut hits = CodeHits::default();
         let text = code.as_str();
-        let branches: [&str; 2] =
-            if code.is_military() { ["ML", ""] } else { [text.get(..2).unwrap_or(""), text.get(..1).unwrap_or("")] };
+        let branches: [&str; 2] = if code.is_military() {
+            ["ML", ""]
+        } else {
+            [text.get(..2).unwrap_or(""), text.get(..1).unwrap_or("")]
+        };
         for key in code.lineage().chain(branches) {
             for (list, mark) in self.codes.get(key).into_iter().flatten() {
                 // INVARIANT (finest code decides): keys come finest first, so the first mark of a list stands.

@@ -167,7 +167,7 @@ pub struct Scope {
 
 /// Which places a destination looks at.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "three independent places and one quantifier")]
+#[expect(clippy::struct_excessive_bools, reason = "independent places and one quantifier")]
 pub struct LookAt {
     /// The destination.
     pub destination: bool,
@@ -175,6 +175,8 @@ pub struct LookAt {
     pub end_use: bool,
     /// Parties that receive the goods.
     pub party: bool,
+    /// Countries on the way.
+    pub transit: bool,
     /// All of them must fit, instead of any.
     pub all: bool,
 }
@@ -360,7 +362,10 @@ impl Group {
         let country = self.countries.get(usize::from(place.country.index()));
         country.is_some_and(|periods| periods.iter().any(|period| period.contains(day)))
             || (place.region.known
-                && self.regions.iter().any(|(region, period)| region.meets(place.region.set) && period.contains(day)))
+                && self
+                    .regions
+                    .iter()
+                    .any(|(region, period)| region.meets(place.region.set) && period.contains(day)))
     }
 }
 

@@ -15,7 +15,11 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 const NODES_MAX: usize = 400_000;
 
 /// Reads one file into its shape, or says why not.
-pub(super) fn read<T: DeserializeOwned + PartialEq>(file: &str, text: &str, diagnostics: &mut Diagnostics) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned + PartialEq>(
+    file: &str,
+    text: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: 64,
@@ -45,6 +49,7 @@ pub(super) fn read<T: DeserializeOwned + PartialEq>(file: &str, text: &str, diag
         }
     };
     let strict = strict?;
+    unquoted_codes(file, text, diagnostics);
     if strict != value {
         diagnostics.placed.push(Diagnostic {
             help: Some("quote the texts that could be read as numbers, dates or booleans".to_owned()),
@@ -70,21 +75,69 @@ fn syntax(file: &str, place: Option<(usize, usize)>, message: &str) -> Diagnosti
     } else {
         "syntax"
     };
-    Diagnostic { file: file.to_owned(), line, column, code, severity: Severity::Error, message: message.to_owned(), help: None }
+    Diagnostic {
+        file: file.to_owned(),
+        line,
+        column,
+        code,
+        severity: Severity::Error,
+        message: message.to_owned(),
+        help: None,
+    }
 }
 
-/// The first line of an error text: the rest is a drawing of the place, which the caller draws itself.
+/// Warns of codes such as `5E002` that stand without quotes: here they are read as the text they are, and elsewhere
+/// as the number 500.
+fn unquoted_codes(file: &str, text: &str, diagnostics: &mut Diagnostics) {
+    let is_number = |text: &str| {
+        let mut parts = text.splitn(2, ['E', 'e']);
+        let all_digits =
+            |part: Option<&str>| part.is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+        all_digits(parts.next()) && all_digits(parts.next())
+    };
+    // Walking the events costs a reading; nearly every file has no such word at all.
+    if !text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}')).any(is_number) {
+        return;
+    }
+    for event in Parser::new_from_str(text) {
+        let Ok((event, span)) = event else { return };
+        if let Event::Scalar(value, granit_parser::ScalarStyle::Plain, ..) = event
+            && is_number(&value)
+        {
+            diagnostics.placed.push(Diagnostic {
+                file: file.to_owned(),
+                line: span.start.line(),
+                column: span.start.col() + 1,
+                code: "unquoted_code",
+                severity: Severity::Warning,
+                message: format!("`{value}` without quotes is a number to most readers of YAML"),
+                help: Some(format!("write \"{value}\"")),
+            });
+        }
+    }
+}
+
+/// The first line of an error text without its place and without words for programmers: the rest is a drawing of
+/// the place, which the caller draws itself.
 fn plain(message: &str) -> String {
     let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message);
-    line.trim().trim_start_matches("error:").trim().to_owned()
+    let line = line.trim().trim_start_matches("error:").trim();
+    let line =
+        line.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(line, |(_, rest)| rest);
+    line.split(", set ").next().unwrap_or(line).to_owned()
 }
 
 /// Gives every diagnostic that knows only its path a line and a column.
-pub(super) fn place(diagnostics: &mut Diagnostics, text_of: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+pub(super) fn place(
+    diagnostics: &mut Diagnostics,
+    text_of: impl Fn(&str) -> Option<String>,
+) -> Vec<Diagnostic> {
     let mut maps: BTreeMap<String, BTreeMap<String, (usize, usize)>> = BTreeMap::new();
     let mut placed = std::mem::take(&mut diagnostics.placed);
     for (file, path, mut diagnostic) in std::mem::take(&mut diagnostics.by_path) {
-        let map = maps.entry(file.clone()).or_insert_with(|| text_of(&file).map(|text| paths(&text)).unwrap_or_default());
+        let map = maps
+            .entry(file.clone())
+            .or_insert_with(|| text_of(&file).map(|text| paths(&text)).unwrap_or_default());
         // A path may name something that is not written, such as a missing field: then its nearest ancestor stands.
         let mut at = path.as_str();
         let found = loop {

@@ -25,9 +25,9 @@ use crate::{
         licence::{ExchangeRates, Standing},
         request::RawRequest,
     },
-    engine::{self, Assessment, Decision, Known, PartyHit},
+    engine::{self, Assessment, Decision, Known},
     ledger::Digest,
-    rulebook::Rulebook,
+    screening,
     store::RequestKey,
     telemetry::field,
 };
@@ -294,7 +294,8 @@ pub(super) fn assess(
 ) -> Result<Assessment, Refusal> {
     guarded(|| {
         let book = &snapshot.rulebook;
-        let hits = exact_hits(book, export);
+        // The daemon has no party lists of its own yet, beside those of the rulebook.
+        let hits = screening::exact(book, export, &[]);
         let rates = ExchangeRates::default();
         engine::assess(&engine::Question {
             book,
@@ -313,18 +314,6 @@ pub(super) fn settle(
     assessment: &Assessment,
 ) -> Result<Decision, Refusal> {
     guarded(|| engine::settle(&snapshot.rulebook, export, &Standing::default(), assessment))
-}
-
-/// Parties whose name is on a list of the rulebook, to the letter after normalising. Until names are screened for
-/// likeness, the daemon knows these only.
-fn exact_hits(book: &Rulebook, export: &ProposedExport) -> Vec<PartyHit> {
-    let parties = export.parties.iter().enumerate();
-    parties
-        .flat_map(|(party, named)| {
-            book.listed_names.get(&named.normal_name).into_iter().flatten().map(move |on| (party, on))
-        })
-        .map(|(party, on)| PartyHit { list: on.list, party, listed_name: on.name.clone(), listed: on.listed })
-        .collect()
 }
 
 /// A fault in one decision must not take the others down: no answer is given to it, and so no permission.

@@ -40,7 +40,12 @@ impl Compiler {
             has_cn: !doc.cn.is_empty(),
             cn_complete: doc.cn_complete,
             by_statement_only: doc.cn.is_empty() && !by_code,
-            entry_titles: doc.entry_titles.iter().map(|(code, title)| (code.as_str().into(), title.as_str().into())).collect(),
+            has_items: !doc.items.is_empty(),
+            entry_titles: doc
+                .entry_titles
+                .iter()
+                .map(|(code, title)| (code.as_str().into(), title.as_str().into()))
+                .collect(),
         }) else {
             self.diagnostics.error(file, path, "too_many", "too many goods lists");
             return;
@@ -50,7 +55,12 @@ impl Compiler {
             self.diagnostics.error(file, path, "mixed_list", message);
         }
         if !doc.stateable && !by_code && doc.cn.is_empty() {
-            self.diagnostics.error(file, path, "unreachable_list", "nothing can be on this list: it has no codes and cannot be stated");
+            self.diagnostics.error(
+                file,
+                path,
+                "unreachable_list",
+                "nothing can be on this list: it has no codes and cannot be stated",
+            );
         }
         self.codes(file, &format!("{path}.codes"), list, &doc.codes, CodeMark::Listed);
         let limited: Vec<String> = doc.limited_codes.iter().map(|row| row.code.clone()).collect();
@@ -59,7 +69,14 @@ impl Compiler {
         for (at, text) in doc.sub_items.iter().enumerate() {
             match text.parse::<ControlCode>() {
                 Ok(code) => self.goods.add_sub_item(&code),
-                Err(error) => self.diagnostics.error(file, format!("{path}.sub_items[{at}]"), "code", error.to_string()),
+                Err(error) => {
+                    self.diagnostics.error(
+                        file,
+                        format!("{path}.sub_items[{at}]"),
+                        "code",
+                        error.to_string(),
+                    );
+                }
             }
         }
         for (at, row) in doc.cn.iter().enumerate() {
@@ -79,7 +96,9 @@ impl Compiler {
         for (at, text) in codes.iter().enumerate() {
             match text.parse::<CodeScope>() {
                 Ok(scope) => self.goods.add_code(list, &scope, mark),
-                Err(error) => self.diagnostics.error(file, format!("{path}[{at}]"), "code", error.to_string()),
+                Err(error) => {
+                    self.diagnostics.error(file, format!("{path}[{at}]"), "code", error.to_string());
+                }
             }
         }
     }
@@ -109,7 +128,13 @@ impl Compiler {
     }
 
     /// A list for codes and customs codes that a rule writes itself.
-    pub(super) fn unnamed_list(&mut self, file: &str, path: &str, codes: &[String], cn: &[String]) -> SmallVec<[ListId; 2]> {
+    pub(super) fn unnamed_list(
+        &mut self,
+        file: &str,
+        path: &str,
+        codes: &[String],
+        cn: &[String],
+    ) -> SmallVec<[ListId; 2]> {
         let mut lists = SmallVec::new();
         for (codes, cn) in [(codes, &[][..]), (&[][..], cn)] {
             if codes.is_empty() && cn.is_empty() {
@@ -154,13 +179,21 @@ impl Compiler {
             let path = format!("{path}.parties[{at}]");
             let listed = Period {
                 from: self.date(file, &format!("{path}.listed_from"), &party.listed_from),
-                until: party.listed_until.as_deref().and_then(|text| self.date(file, &format!("{path}.listed_until"), text)),
+                until: party
+                    .listed_until
+                    .as_deref()
+                    .and_then(|text| self.date(file, &format!("{path}.listed_until"), text)),
             };
             self.in_order(file, &format!("{path}.listed_until"), listed);
             for name in std::iter::once(&party.name).chain(&party.also) {
                 let normal = name::normalise(name);
                 if normal.is_empty() {
-                    self.diagnostics.error(file, format!("{path}.name"), "empty_text", "a listed party has a name");
+                    self.diagnostics.error(
+                        file,
+                        format!("{path}.name"),
+                        "empty_text",
+                        "a listed party has a name",
+                    );
                     continue;
                 }
                 let entry = ListedName { list, name: party.name.as_str().into(), listed };

@@ -10,11 +10,12 @@ use crate::domain::outcome::{Authorisation, Effect};
 use crate::domain::period::Period;
 use crate::domain::vocabulary::{ListId, PartyListId, RegionSet, Word, Words};
 use crate::rulebook::document::{
-    ConditionDoc, DestinationDoc, EffectDoc, GoodsDoc, KnowledgeDoc, PartiesDoc, PermitDoc, RuleDoc, ScopeDoc, WindDownDoc,
+    ConditionDoc, DestinationDoc, EffectDoc, GoodsDoc, KnowledgeDoc, PartiesDoc, PermitDoc, RuleDoc,
+    ScopeDoc, WindDownDoc,
 };
 use crate::rulebook::model::{
-    Condition, Derogation, Destination, EffectRule, Exemption, Goods, GroupId, KnowledgeTest, LookAt, PartyTest, Permit, Rule,
-    Scope, WindDown, WordSet,
+    Condition, Derogation, Destination, EffectRule, Exemption, Goods, GroupId, KnowledgeTest, LookAt,
+    PartyTest, Permit, Rule, Scope, WindDown, WordSet,
 };
 
 /// Which vocabulary a word belongs to.
@@ -37,10 +38,19 @@ impl Compiler {
         self.text(file, &format!("{path}.message"), &doc.message);
         let effective = self.period(file, &format!("{path}.effective"), &doc.effective);
         let recorded_at = self.instant(file, &format!("{path}.recorded_at"), &doc.recorded_at);
-        let scope: Vec<Scope> =
-            doc.scope.iter().enumerate().map(|(at, doc)| self.scope(file, &format!("{path}.scope[{at}]"), doc)).collect();
+        let scope: Vec<Scope> = doc
+            .scope
+            .iter()
+            .enumerate()
+            .map(|(at, doc)| self.scope(file, &format!("{path}.scope[{at}]"), doc))
+            .collect();
         if scope.is_empty() {
-            self.diagnostics.error(file, format!("{path}.scope"), "empty", "a rule has at least one alternative in its scope");
+            self.diagnostics.error(
+                file,
+                format!("{path}.scope"),
+                "empty",
+                "a rule has at least one alternative in its scope",
+            );
         }
         let effects: Vec<EffectRule> = doc
             .effects
@@ -49,37 +59,19 @@ impl Compiler {
             .filter_map(|(at, doc)| self.effect(file, &format!("{path}.effects[{at}]"), doc))
             .collect();
         if doc.effects.is_empty() {
-            self.diagnostics.error(file, format!("{path}.effects"), "empty", "a rule has at least one effect");
+            self.diagnostics.error(
+                file,
+                format!("{path}.effects"),
+                "empty",
+                "a rule has at least one effect",
+            );
         }
-        let exemptions = doc.exemptions.iter().enumerate().map(|(at, doc)| {
-            let path = format!("{path}.exemptions[{at}]");
-            Exemption {
-                id: doc.id.as_str().into(),
-                article: doc.article.as_deref().map(Into::into),
-                when: self.condition(file, &format!("{path}.when"), &doc.when),
-                duties: self.duties(file, &format!("{path}.duties"), &doc.duties),
-            }
-        });
-        let exemptions: Vec<Exemption> = exemptions.collect();
-        for (at, exemption) in doc.exemptions.iter().enumerate() {
-            if exemption.when == ConditionDoc::default() {
-                let message = "an exemption without a condition would lift the rule always";
-                self.diagnostics.error(file, format!("{path}.exemptions[{at}].when"), "unconditional", message);
-            }
-        }
-        let derogations = doc.derogations.iter().enumerate().map(|(at, doc)| {
-            let path = format!("{path}.derogations[{at}]");
-            Derogation {
-                id: doc.id.as_str().into(),
-                article: doc.article.as_deref().map(Into::into),
-                when: doc.when.as_ref().map(|when| self.condition(file, &format!("{path}.when"), when)),
-                duties: self.duties(file, &format!("{path}.duties"), &doc.duties),
-            }
-        });
-        let derogations = derogations.collect();
+        let exemptions = self.exemptions(file, path, doc);
+        let derogations = self.derogations(file, path, doc);
         let wind_downs = doc.wind_down.iter().enumerate();
-        let wind_downs =
-            wind_downs.filter_map(|(at, doc)| self.wind_down(file, &format!("{path}.wind_down[{at}]"), doc)).collect();
+        let wind_downs = wind_downs
+            .filter_map(|(at, doc)| self.wind_down(file, &format!("{path}.wind_down[{at}]"), doc))
+            .collect();
         let permits = effects.iter().any(|effect| effect.effect == Effect::Permit);
         if permits != doc.permit.is_some() {
             let message = "the effect `permit` and the block `permit` go together: a permission says what it satisfies and asks";
@@ -117,6 +109,38 @@ impl Compiler {
         };
         self.supersede(doc);
         self.push_as_known(file, path, doc, rule, ended.and_then(|(until, at)| Some((until?, at?))));
+    }
+
+    fn exemptions(&mut self, file: &str, path: &str, doc: &RuleDoc) -> Vec<Exemption> {
+        let mut exemptions = Vec::with_capacity(doc.exemptions.len());
+        for (at, doc) in doc.exemptions.iter().enumerate() {
+            let path = format!("{path}.exemptions[{at}]");
+            if doc.when == ConditionDoc::default() {
+                let message = "an exemption without a condition would lift the rule always";
+                self.diagnostics.error(file, format!("{path}.when"), "unconditional", message);
+            }
+            exemptions.push(Exemption {
+                id: doc.id.as_str().into(),
+                article: doc.article.as_deref().map(Into::into),
+                when: self.condition(file, &format!("{path}.when"), &doc.when),
+                duties: self.duties(file, &format!("{path}.duties"), &doc.duties),
+            });
+        }
+        exemptions
+    }
+
+    fn derogations(&mut self, file: &str, path: &str, doc: &RuleDoc) -> Vec<Derogation> {
+        let mut derogations = Vec::with_capacity(doc.derogations.len());
+        for (at, doc) in doc.derogations.iter().enumerate() {
+            let path = format!("{path}.derogations[{at}]");
+            derogations.push(Derogation {
+                id: doc.id.as_str().into(),
+                article: doc.article.as_deref().map(Into::into),
+                when: doc.when.as_ref().map(|when| self.condition(file, &format!("{path}.when"), when)),
+                duties: self.duties(file, &format!("{path}.duties"), &doc.duties),
+            });
+        }
+        derogations
     }
 
     /// From this version's moment on, the one that it supersedes is not used any more.
@@ -160,7 +184,8 @@ impl Compiler {
     }
 
     fn scope(&mut self, file: &str, path: &str, doc: &ScopeDoc) -> Scope {
-        let destination = doc.destination.as_ref().map(|doc| self.destination(file, &format!("{path}.destination"), doc));
+        let destination =
+            doc.destination.as_ref().map(|doc| self.destination(file, &format!("{path}.destination"), doc));
         let goods = doc.goods.as_ref().map(|doc| self.goods_test(file, &format!("{path}.goods"), doc));
         let parties = doc.parties.as_ref().map(|doc| self.party_test(file, &format!("{path}.parties"), doc));
         let kinds = doc.licence_kinds.iter().enumerate().filter_map(|(at, text)| {
@@ -180,16 +205,25 @@ impl Compiler {
             }
             Some((amount.ok()?, currency.ok()?))
         });
-        let is_aimed = parties.is_some() || destination.as_ref().is_some_and(|destination| !destination.outside);
+        let is_aimed =
+            parties.is_some() || destination.as_ref().is_some_and(|destination| !destination.outside);
         Scope {
             activities: self.word_set(file, &format!("{path}.activity"), Of::Activities, &doc.activity),
             destination,
             goods,
             parties,
             end_uses: self.word_set(file, &format!("{path}.end_use"), Of::EndUses, &doc.end_use),
-            end_user_types: self.word_set(file, &format!("{path}.end_user_type"), Of::EndUserTypes, &doc.end_user_type),
+            end_user_types: self.word_set(
+                file,
+                &format!("{path}.end_user_type"),
+                Of::EndUserTypes,
+                &doc.end_user_type,
+            ),
             military: doc.military,
-            knowledge: doc.knowledge.as_ref().map(|doc| self.knowledge(file, &format!("{path}.knowledge"), doc)),
+            knowledge: doc
+                .knowledge
+                .as_ref()
+                .map(|doc| self.knowledge(file, &format!("{path}.knowledge"), doc)),
             value_per_item,
             undetermined: doc
                 .undetermined
@@ -210,8 +244,10 @@ impl Compiler {
                 "destination" => look_at.destination = true,
                 "end_use" => look_at.end_use = true,
                 "party" => look_at.party = true,
+                "transit" => look_at.transit = true,
                 _ => {
-                    let message = format!("`{text}` is not one of `destination`, `end_use`, `party`");
+                    let message =
+                        format!("`{text}` is not one of `destination`, `end_use`, `party`, `transit`");
                     let name = if look_at.all { "all_of" } else { "any_of" };
                     self.diagnostics.error(file, format!("{path}.{name}[{at}]"), "look_at", message);
                 }
@@ -244,22 +280,35 @@ impl Compiler {
         });
         let outside = !doc.outside_groups.is_empty() || !doc.outside_countries.is_empty();
         if !outside && doc.countries.is_empty() && doc.groups.is_empty() && doc.regions.is_empty() {
-            self.diagnostics.error(file, path, "empty", "a destination names countries, groups or regions, or what it is outside of");
+            self.diagnostics.error(
+                file,
+                path,
+                "empty",
+                "a destination names countries, groups or regions, or what it is outside of",
+            );
         }
-        Destination { look_at, countries: named, groups, outside, outside_groups, outside_countries, regions, control }
+        Destination {
+            look_at,
+            countries: named,
+            groups,
+            outside,
+            outside_groups,
+            outside_countries,
+            regions,
+            control,
+        }
     }
 
     fn group_ids(&mut self, file: &str, path: &str, texts: &[String]) -> SmallVec<[GroupId; 1]> {
         let mut ids = SmallVec::new();
         for (at, text) in texts.iter().enumerate() {
-            match self.group_id(text) {
-                Some(id) => ids.push(id),
-                None => {
-                    let known: Vec<&str> = self.groups.iter().map(|group| &*group.id).collect();
-                    let help = format!("groups live in `groups.yaml`{}", near(text, known));
-                    let message = format!("group `{text}` is not declared");
-                    self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_group", message, help);
-                }
+            if let Some(id) = self.group_id(text) {
+                ids.push(id);
+            } else {
+                let known: Vec<&str> = self.groups.iter().map(|group| &*group.id).collect();
+                let help = format!("groups live in `groups.yaml`{}", near(text, known));
+                let message = format!("group `{text}` is not declared");
+                self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_group", message, help);
             }
         }
         ids
@@ -274,32 +323,41 @@ impl Compiler {
             goods.except_lists = self.list_ids(file, &format!("{path}.lists"), &except.lists);
             goods.except_lists.extend(self.unnamed_list(file, &path, &except.codes, &[]));
             for (at, text) in except.groups.iter().enumerate() {
-                match text.as_bytes() {
-                    [group @ b'A'..=b'E'] => goods.except_groups.push(char::from(*group)),
-                    _ => {
-                        let message = format!("`{text}` is not a product group `A` to `E`");
-                        self.diagnostics.error(file, format!("{path}.groups[{at}]"), "unknown_word", message);
-                    }
+                if let [group @ b'A'..=b'E'] = text.as_bytes() {
+                    goods.except_groups.push(char::from(*group));
+                } else {
+                    let message = format!("`{text}` is not a product group `A` to `E`");
+                    self.diagnostics.error(file, format!("{path}.groups[{at}]"), "unknown_word", message);
                 }
             }
         }
         if goods.lists.is_empty() && !goods.not_listed {
-            self.diagnostics.error(file, path, "empty", "the goods dimension names lists, codes, customs codes or `not_listed`");
+            self.diagnostics.error(
+                file,
+                path,
+                "empty",
+                "the goods dimension names lists, codes, customs codes or `not_listed`",
+            );
         }
         goods
     }
 
-    fn list_ids<A: smallvec::Array<Item = ListId>>(&mut self, file: &str, path: &str, texts: &[String]) -> SmallVec<A> {
+    fn list_ids<A: smallvec::Array<Item = ListId>>(
+        &mut self,
+        file: &str,
+        path: &str,
+        texts: &[String],
+    ) -> SmallVec<A> {
         let mut ids = SmallVec::new();
         for (at, text) in texts.iter().enumerate() {
-            match self.goods.find(text) {
-                Some(id) => ids.push(id),
-                None => {
-                    let known: Vec<&str> = self.goods.lists.iter().map(|list| &*list.id).filter(|id| !id.is_empty()).collect();
-                    let help = format!("goods lists live in `lists/`{}", near(text, known));
-                    let message = format!("goods list `{text}` is not declared");
-                    self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_list", message, help);
-                }
+            if let Some(id) = self.goods.find(text) {
+                ids.push(id);
+            } else {
+                let known: Vec<&str> =
+                    self.goods.lists.iter().map(|list| &*list.id).filter(|id| !id.is_empty()).collect();
+                let help = format!("goods lists live in `lists/`{}", near(text, known));
+                let message = format!("goods list `{text}` is not declared");
+                self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_list", message, help);
             }
         }
         ids
@@ -309,12 +367,11 @@ impl Compiler {
         let lists = self.party_list_ids(file, &format!("{path}.lists"), &doc.lists);
         let mut roles = SmallVec::new();
         for (at, text) in doc.roles.iter().enumerate() {
-            match Role::parse(text) {
-                Some(role) => roles.push(role),
-                None => {
-                    let message = format!("`{text}` is not a role");
-                    self.diagnostics.error(file, format!("{path}.roles[{at}]"), "unknown_word", message);
-                }
+            if let Some(role) = Role::parse(text) {
+                roles.push(role);
+            } else {
+                let message = format!("`{text}` is not a role");
+                self.diagnostics.error(file, format!("{path}.roles[{at}]"), "unknown_word", message);
             }
         }
         PartyTest { lists, roles }
@@ -323,14 +380,13 @@ impl Compiler {
     fn party_list_ids(&mut self, file: &str, path: &str, texts: &[String]) -> SmallVec<[PartyListId; 1]> {
         let mut ids = SmallVec::new();
         for (at, text) in texts.iter().enumerate() {
-            match self.party_lists.iter().position(|list| *list.id == **text) {
-                Some(id) => ids.push(PartyListId(u16::try_from(id).unwrap_or(u16::MAX))),
-                None => {
-                    let known: Vec<&str> = self.party_lists.iter().map(|list| &*list.id).collect();
-                    let help = format!("party lists live in `lists/`{}", near(text, known));
-                    let message = format!("party list `{text}` is not declared");
-                    self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_list", message, help);
-                }
+            if let Some(id) = self.party_lists.iter().position(|list| *list.id == **text) {
+                ids.push(PartyListId(u16::try_from(id).unwrap_or(u16::MAX)));
+            } else {
+                let known: Vec<&str> = self.party_lists.iter().map(|list| &*list.id).collect();
+                let help = format!("party lists live in `lists/`{}", near(text, known));
+                let message = format!("party list `{text}` is not declared");
+                self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_list", message, help);
             }
         }
         ids
@@ -369,14 +425,23 @@ impl Compiler {
                 (Some(kind), None) => ("authorisation_kind", kind),
                 _ => ("effect", &doc.effect),
             };
-            self.diagnostics.error(file, format!("{path}.{at}"), "unknown_effect", format!("`{text}` is not known"));
+            let message = format!("`{text}` is not known");
+            let help = "effects are `prohibit`, `require_licence` (`authorisation_kind`: `dual_use`, `military`, \
+                        `sanctions`), `require_transfer_licence`, `suspend_licences`, `licence_exceeded`, `review`, \
+                        `policy`, `permit` and `duty`";
+            self.diagnostics.error_help(file, format!("{path}.{at}"), "unknown_effect", message, help);
         }
         Some(EffectRule { when, effect: effect?, duties })
     }
 
     fn condition(&mut self, file: &str, path: &str, doc: &ConditionDoc) -> Condition {
         if doc.military && doc.not_military {
-            self.diagnostics.error(file, path, "contradiction", "`military` and `not_military` exclude each other");
+            self.diagnostics.error(
+                file,
+                path,
+                "contradiction",
+                "`military` and `not_military` exclude each other",
+            );
         }
         let date = |compiler: &mut Self, name: &str, text: Option<&String>| {
             text.and_then(|text| compiler.date(file, &format!("{path}.{name}"), text))
@@ -386,12 +451,25 @@ impl Compiler {
             military: (doc.military || doc.not_military).then_some(doc.military),
             end_uses: self.word_set(file, &format!("{path}.end_use"), Of::EndUses, &doc.end_use),
             not_end_uses: self.word_set(file, &format!("{path}.not_end_use"), Of::EndUses, &doc.not_end_use),
-            end_user_types: self.word_set(file, &format!("{path}.end_user_type"), Of::EndUserTypes, &doc.end_user_type),
-            not_end_user_types: self.word_set(file, &format!("{path}.not_end_user_type"), Of::EndUserTypes, &doc.not_end_user_type),
+            end_user_types: self.word_set(
+                file,
+                &format!("{path}.end_user_type"),
+                Of::EndUserTypes,
+                &doc.end_user_type,
+            ),
+            not_end_user_types: self.word_set(
+                file,
+                &format!("{path}.not_end_user_type"),
+                Of::EndUserTypes,
+                &doc.not_end_user_type,
+            ),
             in_annex: self.list_ids(file, &format!("{path}.in_annex"), &doc.in_annex),
             not_in_annex: self.list_ids(file, &format!("{path}.not_in_annex"), &doc.not_in_annex),
             no_party_on: self.party_list_ids(file, &format!("{path}.no_party_on"), &doc.no_party_on),
-            knowledge: doc.knowledge.as_ref().map(|doc| self.knowledge(file, &format!("{path}.knowledge"), doc)),
+            knowledge: doc
+                .knowledge
+                .as_ref()
+                .map(|doc| self.knowledge(file, &format!("{path}.knowledge"), doc)),
             contract_before: date(self, "contract_before", doc.contract_before.as_ref()),
             export: Period {
                 from: date(self, "export_from", doc.export_from.as_ref()),
@@ -402,7 +480,10 @@ impl Compiler {
 
     fn wind_down(&mut self, file: &str, path: &str, doc: &WindDownDoc) -> Option<WindDown> {
         let until = doc.until.as_deref().and_then(|text| self.date(file, &format!("{path}.until"), text));
-        let before = doc.contract_before.as_deref().and_then(|text| self.date(file, &format!("{path}.contract_before"), text));
+        let before = doc
+            .contract_before
+            .as_deref()
+            .and_then(|text| self.date(file, &format!("{path}.contract_before"), text));
         if doc.by_list_row == doc.contract_before.is_some() {
             let message = "a wind-down has `contract_before`, or `by_list_row: true` where each row of the list has its own dates";
             self.diagnostics.error(file, path, "wind_down", message);
@@ -438,11 +519,21 @@ impl Compiler {
                 .map(|(at, doc)| self.knowledge(file, &format!("{path}.not_with_knowledge[{at}]"), doc))
                 .collect(),
             not_end_uses: self.word_set(file, &format!("{path}.not_end_use"), Of::EndUses, &doc.not_end_use),
-            not_end_user_types: self.word_set(file, &format!("{path}.not_end_user_type"), Of::EndUserTypes, &doc.not_end_user_type),
+            not_end_user_types: self.word_set(
+                file,
+                &format!("{path}.not_end_user_type"),
+                Of::EndUserTypes,
+                &doc.not_end_user_type,
+            ),
         }
     }
 
-    fn duties<A: smallvec::Array<Item = Word>>(&mut self, file: &str, path: &str, texts: &[String]) -> SmallVec<A> {
+    fn duties<A: smallvec::Array<Item = Word>>(
+        &mut self,
+        file: &str,
+        path: &str,
+        texts: &[String],
+    ) -> SmallVec<A> {
         let found = texts.iter().enumerate();
         found.filter_map(|(at, text)| self.word(file, &format!("{path}[{at}]"), Of::Duties, text)).collect()
     }
@@ -472,7 +563,13 @@ impl Compiler {
         let found = words.find(text);
         if found.is_none() {
             let help = format!("words live in `rulebook.yaml`{}", near(text, words.ids().collect()));
-            self.diagnostics.error_help(file, path, "unknown_word", format!("`{text}` is not declared"), help);
+            self.diagnostics.error_help(
+                file,
+                path,
+                "unknown_word",
+                format!("`{text}` is not declared"),
+                help,
+            );
         }
         found
     }

@@ -206,7 +206,7 @@ fn question(caller: Arc<str>, bytes: Bytes) -> Result<Question, (String, Refusal
 
 fn told(request_id: String, reply: Reply) -> v1::CheckAnswer {
     let result = match reply {
-        Ok(answer) => v1::check_answer::Result::Decision(render::decision(&answer)),
+        Ok(answer) => v1::check_answer::Result::Decision(Box::new(render::decision(&answer))),
         Err(refusal) => v1::check_answer::Result::Error(check_error(&refusal)),
     };
     v1::CheckAnswer { request_id, result: Some(result) }

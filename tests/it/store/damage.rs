@@ -218,7 +218,7 @@ fn when_neither_copy_can_prove_a_record_the_first_bad_one_is_named() {
     // The third segment gone, and no sled.
     let dir = tempfile::tempdir().unwrap();
     copy(sound.path(), dir.path());
-    let name = segments(dir.path())[2].file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let name: u64 = segments(dir.path())[2].file_stem().unwrap().to_str().unwrap().parse().unwrap();
     fs::remove_file(&segments(dir.path())[2]).unwrap();
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     assert_eq!(damaged(dir.path()), name);

@@ -66,7 +66,9 @@ impl Parts {
         // Goods that are on no control list and come with no customs code may still be in an annex that nobody
         // stated; the control lists themselves are decided by the code.
         let index = Index::build(&rules, |list| {
-            goods.list(list).is_some_and(|list| !list.classification && (list.has_cn || list.by_statement_only))
+            goods
+                .list(list)
+                .is_some_and(|list| !list.classification && (list.has_cn || list.by_statement_only))
         });
         Rulebook {
             name: self.head.name.into(),
@@ -122,7 +124,9 @@ impl Compiler {
                 }
             } else if file.starts_with("acts/") {
                 acts.extend(read::read::<ActDoc>(file, text, &mut self.diagnostics).map(|doc| (file, doc)));
-            } else if !file.starts_with("lists/") && !matches!(file, "rulebook.yaml" | "regions.yaml" | "groups.yaml") {
+            } else if !file.starts_with("lists/")
+                && !matches!(file, "rulebook.yaml" | "regions.yaml" | "groups.yaml")
+            {
                 let message = "this file is none of `rulebook.yaml`, `groups.yaml`, `regions.yaml`, `lists/*.yaml`, `acts/*.yaml` or `*_test.yaml`";
                 self.diagnostics.error(file, "", "stray_file", message);
             }
@@ -138,12 +142,11 @@ impl Compiler {
     }
 
     fn file<T: serde::de::DeserializeOwned + PartialEq>(&mut self, bundle: &Bundle, file: &str) -> Option<T> {
-        match bundle.text(file) {
-            Some(text) => read::read(file, text, &mut self.diagnostics),
-            None => {
-                self.diagnostics.error(file, "", "missing_file", format!("a rulebook has a file `{file}`"));
-                None
-            }
+        if let Some(text) = bundle.text(file) {
+            read::read(file, text, &mut self.diagnostics)
+        } else {
+            self.diagnostics.error(file, "", "missing_file", format!("a rulebook has a file `{file}`"));
+            None
         }
     }
 
@@ -163,11 +166,18 @@ impl Compiler {
         self.vocabulary.claims = self.words("vocabulary.claims", &words.claims);
         self.vocabulary.duties = self.words("vocabulary.duties", &words.duties);
         self.vocabulary.knowledge_levels = self.words("vocabulary.knowledge_levels", &words.knowledge_levels);
-        self.vocabulary.knowledge_subjects = self.words("vocabulary.knowledge_subjects", &words.knowledge_subjects);
+        self.vocabulary.knowledge_subjects =
+            self.words("vocabulary.knowledge_subjects", &words.knowledge_subjects);
         self.vocabulary.activities = self.words("vocabulary.activities", &words.activities);
-        self.vocabulary.undetermined_facts = self.words("vocabulary.undetermined_facts", &words.undetermined_facts);
+        self.vocabulary.undetermined_facts =
+            self.words("vocabulary.undetermined_facts", &words.undetermined_facts);
         if words.activities.is_empty() {
-            self.diagnostics.error(file, "vocabulary.activities", "empty", "there is at least one activity; the first is the default");
+            self.diagnostics.error(
+                file,
+                "vocabulary.activities",
+                "empty",
+                "there is at least one activity; the first is the default",
+            );
         }
     }
 
@@ -189,7 +199,12 @@ impl Compiler {
             };
             self.text(file, &format!("{path}[{at}].title"), &doc.title);
             if words.declare(entry).is_none() {
-                self.diagnostics.error(file, format!("{path}[{at}].id"), "duplicate_id", format!("`{}` stands twice", doc.id));
+                self.diagnostics.error(
+                    file,
+                    format!("{path}[{at}].id"),
+                    "duplicate_id",
+                    format!("`{}` stands twice", doc.id),
+                );
             }
         }
         words
@@ -206,11 +221,17 @@ impl Compiler {
             }
             let country = self.country(file, &format!("{path}.country"), &doc.country);
             let written_for = doc.written_for.iter().enumerate();
-            let written_for =
-                written_for.filter_map(|(at, text)| self.country(file, &format!("{path}.written_for[{at}]"), text)).collect();
+            let written_for = written_for
+                .filter_map(|(at, text)| self.country(file, &format!("{path}.written_for[{at}]"), text))
+                .collect();
             let (Some(code), Some(country)) = (code, country) else { continue };
             if self.vocabulary.regions.iter().any(|region| region.code == code) {
-                self.diagnostics.error(file, format!("{path}.code"), "duplicate_id", format!("region `{code}` stands twice"));
+                self.diagnostics.error(
+                    file,
+                    format!("{path}.code"),
+                    "duplicate_id",
+                    format!("region `{code}` stands twice"),
+                );
             } else if self.vocabulary.regions.len() == 64 {
                 self.diagnostics.error(file, path, "too_many", "a rulebook declares at most 64 regions");
                 return;
@@ -226,15 +247,30 @@ impl Compiler {
         for (at, doc) in doc.into_iter().flat_map(|doc| doc.groups.iter().enumerate()) {
             let path = format!("groups[{at}]");
             if self.group_id(&doc.id).is_some() {
-                self.diagnostics.error(file, format!("{path}.id"), "duplicate_id", format!("group `{}` stands twice", doc.id));
+                self.diagnostics.error(
+                    file,
+                    format!("{path}.id"),
+                    "duplicate_id",
+                    format!("group `{}` stands twice", doc.id),
+                );
             }
             self.sources(file, &path, &doc.citation, &doc.confidence);
-            let mut group = Group { id: doc.id.as_str().into(), countries: vec![SmallVec::new(); 256], regions: Vec::new() };
+            let mut group = Group {
+                id: doc.id.as_str().into(),
+                countries: vec![SmallVec::new(); 256],
+                regions: Vec::new(),
+            };
             for (at, member) in doc.members.iter().enumerate() {
                 let path = format!("{path}.members[{at}]");
                 let period = Period {
-                    from: member.from.as_deref().and_then(|text| self.date(file, &format!("{path}.from"), text)),
-                    until: member.until.as_deref().and_then(|text| self.date(file, &format!("{path}.until"), text)),
+                    from: member
+                        .from
+                        .as_deref()
+                        .and_then(|text| self.date(file, &format!("{path}.from"), text)),
+                    until: member
+                        .until
+                        .as_deref()
+                        .and_then(|text| self.date(file, &format!("{path}.until"), text)),
                 };
                 self.in_order(file, &format!("{path}.until"), period);
                 match (&member.country, &member.region) {
@@ -292,14 +328,26 @@ impl Compiler {
                 for (to, id) in rule.permit.iter().flat_map(|permit| permit.satisfies.iter().enumerate()) {
                     if !by_id.contains_key(id.as_str()) {
                         let path = format!("rules[{at}].permit.satisfies[{to}]");
-                        self.diagnostics.error(file, path, "unknown_rule", format!("rule `{id}` is not declared"));
+                        self.diagnostics.error(
+                            file,
+                            path,
+                            "unknown_rule",
+                            format!("rule `{id}` is not declared"),
+                        );
                     }
                 }
             }
         }
     }
 
-    fn version(&mut self, file: &str, path: &str, rule: &RuleDoc, versions: &[(&str, String, &RuleDoc)], at: usize) {
+    fn version(
+        &mut self,
+        file: &str,
+        path: &str,
+        rule: &RuleDoc,
+        versions: &[(&str, String, &RuleDoc)],
+        at: usize,
+    ) {
         let earlier = || versions.iter().take(at).map(|(_, _, other)| *other);
         if earlier().any(|other| other.version == rule.version) {
             let message = format!("version {} of rule `{}` stands twice", rule.version, rule.id);
@@ -327,14 +375,20 @@ impl Compiler {
                 if at == b.version {
                     return true;
                 }
-                let next = versions.iter().find(|(_, _, other)| other.version == at).and_then(|(_, _, other)| other.supersedes);
+                let next = versions
+                    .iter()
+                    .find(|(_, _, other)| other.version == at)
+                    .and_then(|(_, _, other)| other.supersedes);
                 version = next.filter(|next| *next < at);
             }
             false
         };
         for other in earlier() {
             if days(rule).overlaps(&days(other)) && !replaces(rule, other) && !replaces(other, rule) {
-                let message = format!("versions {} and {} of rule `{}` share days", other.version, rule.version, rule.id);
+                let message = format!(
+                    "versions {} and {} of rule `{}` share days",
+                    other.version, rule.version, rule.id
+                );
                 let help = "end the earlier one with `ended`, or say `supersedes`";
                 self.diagnostics.error_help(file, format!("{path}.effective"), "overlap", message, help);
             }
@@ -365,7 +419,12 @@ impl Compiler {
         if let (Some(from), Some(until)) = (period.from, period.until)
             && until < from
         {
-            self.diagnostics.error(file, path, "period", format!("the last day {until} is before the first day {from}"));
+            self.diagnostics.error(
+                file,
+                path,
+                "period",
+                format!("the last day {until} is before the first day {from}"),
+            );
         }
     }
 
@@ -392,14 +451,24 @@ impl Compiler {
             return RegionSet::one(at);
         }
         let known: Vec<&str> = regions.iter().map(|region| region.code.as_str()).collect();
-        let help = nearest(text, known).map(|near| format!("did you mean `{near}`? regions live in `regions.yaml`"));
+        let help =
+            nearest(text, known).map(|near| format!("did you mean `{near}`? regions live in `regions.yaml`"));
         let message = format!("region `{text}` is not declared");
-        self.diagnostics.error_help(file, path, "unknown_region", message, help.unwrap_or("regions live in `regions.yaml`".into()));
+        self.diagnostics.error_help(
+            file,
+            path,
+            "unknown_region",
+            message,
+            help.unwrap_or("regions live in `regions.yaml`".into()),
+        );
         RegionSet::default()
     }
 
     fn sources(&mut self, file: &str, path: &str, citation: &CitationDoc, confidence: &str) {
-        let law = citation.celex.is_some() || citation.bwb.is_some() || citation.stcrt.is_some() || citation.cfsp.is_some();
+        let law = citation.celex.is_some()
+            || citation.bwb.is_some()
+            || citation.stcrt.is_some()
+            || citation.cfsp.is_some();
         if !matches!(confidence, "confirmed" | "assumed") {
             let message = format!("`{confidence}` is not one of `confirmed`, `assumed`");
             self.diagnostics.error(file, format!("{path}.confidence"), "confidence", message);
@@ -409,7 +478,12 @@ impl Compiler {
             self.diagnostics.error(file, format!("{path}.citation"), "citation", message);
         }
         if citation.act.trim().is_empty() {
-            self.diagnostics.error(file, format!("{path}.citation.act"), "citation", "a citation names its act");
+            self.diagnostics.error(
+                file,
+                format!("{path}.citation.act"),
+                "citation",
+                "a citation names its act",
+            );
         }
     }
 
@@ -423,7 +497,8 @@ impl Compiler {
 /// The text as lower-case words with single spaces, as addresses are compared.
 fn words_of(text: &str) -> Box<str> {
     let lower = text.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     words.join(" ").into()
 }
 
@@ -431,8 +506,14 @@ fn words_of(text: &str) -> Box<str> {
 pub(super) fn nearest<'a>(text: &str, known: Vec<&'a str>) -> Option<&'a str> {
     let shared = |word: &str| {
         let head = word.chars().zip(text.chars()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
-        let tail = word.chars().rev().zip(text.chars().rev()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+        let tail =
+            word.chars().rev().zip(text.chars().rev()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
         head.max(tail)
     };
-    known.into_iter().map(|word| (shared(word), word)).filter(|(shared, _)| *shared >= 3).max().map(|(_, word)| word)
+    known
+        .into_iter()
+        .map(|word| (shared(word), word))
+        .filter(|(shared, _)| *shared >= 3)
+        .max()
+        .map(|(_, word)| word)
 }

@@ -1,235 +1,42 @@
-//! A request as text, in the shape of the worked cases, and its parsing into a [`ProposedExport`].
-//!
-//! Case files, `slagboom check` and the wire all become this shape first, so there is one parser and one set of
-//! messages. Every bad field is reported, not the first.
+//! Parsing a request, field by field.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use smallvec::SmallVec;
 
-use super::code::Classification;
-use super::country::{Country, RegionCode};
-use super::export::{AreaControl, CnCode, GoodsLine, Knowledge, Party, Place, ProposedExport, Role};
-use super::money::{Currency, Money, Quantity, parse_decimal, parse_positive};
-use super::name;
-use super::period::parse_date;
-use super::vocabulary::{RegionMismatch, Vocabulary, Word, Words};
-
-/// Most goods lines in one export.
-pub const LINES_MAX: usize = 1_000;
-/// Most parties beside exporter, consignee and end user.
-pub const PARTIES_MAX: usize = 50;
-/// Longest name, in bytes of UTF-8.
-pub const NAME_BYTES_MAX: usize = 512;
-/// Longest description or address, in bytes of UTF-8.
-pub const TEXT_BYTES_MAX: usize = 4_096;
-/// Longest short text (unit, reference, number), in bytes of UTF-8.
-pub const SHORT_BYTES_MAX: usize = 128;
-/// Longest `request_id`, in printable ASCII characters.
-pub const REQUEST_ID_MAX: usize = 128;
-/// Most annex items on a line, claims, licences offered or transit countries in an export.
-pub const ITEMS_MAX: usize = 64;
-
-/// A request as text. Nothing is checked yet.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct RawRequest {
-    /// The caller's key for a retry; required when the check is recorded.
-    #[serde(default)]
-    pub request_id: Option<String>,
-    /// Ask only: record nothing, reserve nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-    /// Civil day, `2022-02-26`. Required.
-    #[serde(default)]
-    pub export_date: String,
-    /// RFC 3339 instant; only rules and lists recorded by then are used.
-    #[serde(default)]
-    pub known_at: Option<String>,
-    /// What is being done; the rulebook's first activity when left out.
-    #[serde(default)]
-    pub activity: Option<String>,
-    /// Who sends the goods. Required.
-    #[serde(default)]
-    pub exporter: Option<RawParty>,
-    /// Goods lines. At least one.
-    #[serde(default)]
-    pub goods: Vec<RawGoods>,
-    /// Who receives the goods. Required.
-    #[serde(default)]
-    pub consignee: Option<RawParty>,
-    /// Who uses the goods. Required.
-    #[serde(default)]
-    pub end_user: Option<RawParty>,
-    /// Everybody else.
-    #[serde(default)]
-    pub parties: Vec<RawParty>,
-    /// What the goods will be used for; left out or `unknown`: not known.
-    #[serde(default)]
-    pub end_use: Option<String>,
-    /// Where the goods will be used; left out: at the destination.
-    #[serde(default)]
-    pub end_use_country: Option<String>,
-    /// Region of use.
-    #[serde(default)]
-    pub end_use_region: Option<String>,
-    /// Where the goods go. Required.
-    #[serde(default)]
-    pub destination: Option<RawPlace>,
-    /// When the contract was concluded, a civil day.
-    #[serde(default)]
-    pub contract_date: Option<String>,
-    /// Claims of exemptions and of conditions of general authorisations.
-    #[serde(default)]
-    pub exemption_claims: Vec<String>,
-    /// What the exporter was told or knows.
-    #[serde(default)]
-    pub knowledge: Option<RawKnowledge>,
-    /// Licence numbers that the exporter wants to use.
-    #[serde(default)]
-    pub licences_offered: Vec<String>,
-    /// Countries on the way.
-    #[serde(default)]
-    pub transit_countries: Vec<String>,
-    /// The caller's document.
-    #[serde(default)]
-    pub document_reference: Option<String>,
-    /// Decision that this request supersedes.
-    #[serde(default)]
-    pub supersedes: Option<String>,
-}
-
-/// A party as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct RawParty {
-    /// For `parties`: `buyer`, `intermediate_consignee`, `forwarder`, `broker` or `bank`.
-    #[serde(default)]
-    pub role: Option<String>,
-    /// Name. Required.
-    #[serde(default)]
-    pub name: String,
-    /// ISO 3166-1 alpha-2 code. Required.
-    #[serde(default)]
-    pub country: String,
-    /// ISO 3166-2 code.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// For the end user: what kind of body it is.
-    #[serde(default, rename = "type")]
-    pub kind: Option<String>,
-}
-
-/// A place as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct RawPlace {
-    /// ISO 3166-1 alpha-2 code. Required.
-    #[serde(default)]
-    pub country: String,
-    /// ISO 3166-2 code.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// `government`, `non_government` or `unknown`.
-    #[serde(default)]
-    pub area_control: Option<String>,
-    /// Free text; may show that the region is not what the country says.
-    #[serde(default)]
-    pub address: Option<String>,
-}
-
-/// Goods as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct RawGoods {
-    /// Line number; the position, from 1, when 0 or left out.
-    #[serde(default)]
-    pub line: u32,
-    /// Control code as typed; left out: not classified; `NOT_LISTED`: classified, on no list.
-    #[serde(default)]
-    pub code: Option<String>,
-    /// Customs code.
-    #[serde(default)]
-    pub cn: Option<String>,
-    /// Annexes that the goods are in. Left out: not stated. Empty: in none.
-    #[serde(default)]
-    pub annex_items: Option<Vec<String>>,
-    /// How much. Required, more than zero.
-    #[serde(default)]
-    pub quantity: String,
-    /// In which unit. Required.
-    #[serde(default)]
-    pub unit: String,
-    /// Value of the whole line. Required; zero is possible.
-    #[serde(default)]
-    pub value: String,
-    /// ISO 4217 code. Required.
-    #[serde(default)]
-    pub currency: String,
-    /// Free text; decides nothing.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// Who classified the goods; decides nothing.
-    #[serde(default)]
-    pub classified_by: Option<String>,
-    /// When, a civil day; decides nothing.
-    #[serde(default)]
-    pub classified_on: Option<String>,
-}
-
-/// Knowledge as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct RawKnowledge {
-    /// How. Required.
-    #[serde(default)]
-    pub level: String,
-    /// Of what. Required.
-    #[serde(default)]
-    pub about: String,
-}
-
-/// A field that cannot be.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FieldViolation {
-    /// Path as the caller wrote it, such as `goods[1].code`; positions count from 0.
-    pub field: String,
-    /// A stable word for programs, such as `REQUIRED`.
-    pub reason: &'static str,
-    /// What is wrong and what would be right.
-    pub description: String,
-}
-
-impl RawRequest {
-    /// Parses the request under a vocabulary.
-    ///
-    /// # Errors
-    /// Every field that cannot be.
-    pub fn parse(&self, vocabulary: &Vocabulary) -> Result<ProposedExport, Vec<FieldViolation>> {
-        let mut parser = Parser { vocabulary, violations: Vec::new() };
-        let export = parser.export(self);
-        match export {
-            Some(export) if parser.violations.is_empty() => Ok(export),
-            _ => Err(parser.violations),
-        }
-    }
-}
+use super::{
+    FieldViolation, ITEMS_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX, RawGoods,
+    RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
+};
+use crate::domain::code::Classification;
+use crate::domain::country::{Country, CountryError, RegionCode, RegionError};
+use crate::domain::export::{AreaControl, CnCode, GoodsLine, Knowledge, Party, Place, ProposedExport, Role};
+use crate::domain::money::{Currency, Money, Quantity, parse_decimal, parse_positive};
+use crate::domain::name;
+use crate::domain::period::parse_date;
+use crate::domain::vocabulary::{ListId, RegionMismatch, RegionSet, Vocabulary, Word, Words};
 
 /// Collects violations while it reads; a `None` has said why.
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     vocabulary: &'a Vocabulary,
     violations: Vec<FieldViolation>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    /// Reads a request, or says everything that is wrong with it.
+    pub(super) fn read(
+        vocabulary: &'a Vocabulary,
+        raw: &RawRequest,
+    ) -> Result<ProposedExport, Vec<FieldViolation>> {
+        let mut parser = Self { vocabulary, violations: Vec::new() };
+        match parser.export(raw) {
+            Some(export) if parser.violations.is_empty() => Ok(export),
+            _ => Err(parser.violations),
+        }
+    }
+
     fn export(&mut self, raw: &RawRequest) -> Option<ProposedExport> {
         let request_id = self.request_id(raw);
         let export_date = self.date("export_date", &raw.export_date);
-        if let (Some(date), Some(first)) = (export_date, self.vocabulary.covers_from)
-            && date < first
-        {
-            self.fail("export_date", "BEFORE_RULEBOOK", format!("`{date}` is before {first}, the first day whose law the rulebook holds"));
-        }
         let known_at = self.instant("known_at", raw.known_at.as_deref());
         let activity = self.activity(raw.activity.as_deref());
         let (destination, end_use_place) = self.places(raw);
@@ -239,7 +46,11 @@ impl Parser<'_> {
         let end_use = self.word("end_use", raw.end_use.as_deref(), &vocabulary.end_uses);
         let kind = raw.end_user.as_ref().and_then(|party| party.kind.as_deref());
         let end_user_type = self.word("end_user.type", kind, &vocabulary.end_user_types);
-        let contract_date = raw.contract_date.as_deref().filter(|t| !t.is_empty()).and_then(|t| self.date("contract_date", t));
+        let contract_date = raw
+            .contract_date
+            .as_deref()
+            .filter(|t| !t.is_empty())
+            .and_then(|t| self.date("contract_date", t));
         let claims = self.claims(&raw.exemption_claims);
         let knowledge = self.knowledge(raw.knowledge.as_ref());
         let licences_offered = self.numbers("licences_offered", &raw.licences_offered);
@@ -275,7 +86,8 @@ impl Parser<'_> {
     fn request_id(&mut self, raw: &RawRequest) -> Option<Box<str>> {
         let text = raw.request_id.as_deref().filter(|text| !text.is_empty())?;
         if text.len() > REQUEST_ID_MAX || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
-            let rule = format!("a request id has at most {REQUEST_ID_MAX} printable ASCII characters and no spaces");
+            let rule =
+                format!("a request id has at most {REQUEST_ID_MAX} printable ASCII characters and no spaces");
             self.fail("request_id", "REQUEST_ID", rule);
             return None;
         }
@@ -295,7 +107,11 @@ impl Parser<'_> {
         let parsed = if text.len() <= 64 { text.parse::<Timestamp>().ok() } else { None };
         if parsed.is_none() {
             let clipped: String = text.chars().take(40).collect();
-            self.fail(field, "INSTANT", format!("`{clipped}` is not an RFC 3339 instant such as `2022-02-25T12:00:00+01:00`"));
+            self.fail(
+                field,
+                "INSTANT",
+                format!("`{clipped}` is not an RFC 3339 instant such as `2022-02-25T12:00:00+01:00`"),
+            );
         }
         parsed
     }
@@ -304,25 +120,25 @@ impl Parser<'_> {
         let words = &self.vocabulary.activities;
         match text.filter(|text| !text.is_empty()) {
             None => Some(Word(0)),
-            Some(text) => match words.find(text) {
-                Some(word) => Some(word),
-                None => {
+            Some(text) => {
+                if let Some(word) = words.find(text) {
+                    Some(word)
+                } else {
                     self.unknown_word("activity", text, words);
                     None
                 }
-            },
+            }
         }
     }
 
     /// A word of a vocabulary; a word that says "unknown" is the same as none.
     fn word(&mut self, field: &str, text: Option<&str>, words: &Words) -> Option<Word> {
         let text = text.filter(|text| !text.is_empty())?;
-        match words.find(text) {
-            Some(word) => Some(word).filter(|word| words.entry(*word).is_some_and(|entry| !entry.unknown)),
-            None => {
-                self.unknown_word(field, text, words);
-                None
-            }
+        if let Some(word) = words.find(text) {
+            Some(word).filter(|word| words.entry(*word).is_some_and(|entry| !entry.unknown))
+        } else {
+            self.unknown_word(field, text, words);
+            None
         }
     }
 
@@ -337,18 +153,25 @@ impl Parser<'_> {
             self.fail(field, "REQUIRED", "an ISO 3166-1 alpha-2 country code is required");
             return None;
         }
-        text.parse().map_err(|error: super::country::CountryError| self.fail(field, "COUNTRY", error.to_string())).ok()
+        text.parse().map_err(|error: CountryError| self.fail(field, "COUNTRY", error.to_string())).ok()
     }
 
     /// A place; `at` is the path of the object that holds `country` and `region`.
-    fn place(&mut self, country_field: &str, region_field: &str, country: &str, region: Option<&str>, address: Option<&str>) -> Option<Place> {
+    fn place(
+        &mut self,
+        country_field: &str,
+        region_field: &str,
+        country: &str,
+        region: Option<&str>,
+        address: Option<&str>,
+    ) -> Option<Place> {
         let country = self.country(country_field, country)?;
         let region: Option<RegionCode> = match region.filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => match text.parse() {
                 Ok(code) => Some(code),
                 Err(error) => {
-                    let error: super::country::RegionError = error;
+                    let error: RegionError = error;
                     self.fail(region_field, "REGION", error.to_string());
                     return None;
                 }
@@ -398,7 +221,13 @@ impl Parser<'_> {
             self.check_text("destination.address", text, TEXT_BYTES_MAX, true);
         }
         let address = address.filter(|text| text.len() <= TEXT_BYTES_MAX);
-        let place = self.place("destination.country", "destination.region", &raw.country, raw.region.as_deref(), address);
+        let place = self.place(
+            "destination.country",
+            "destination.region",
+            &raw.country,
+            raw.region.as_deref(),
+            address,
+        );
         let control = match raw.area_control.as_deref().unwrap_or_default() {
             "" | "unknown" => AreaControl::Unknown,
             "government" => AreaControl::Government,
@@ -418,7 +247,11 @@ impl Parser<'_> {
             self.fail("goods", "REQUIRED", "at least one goods line is required");
         }
         if raw.len() > LINES_MAX {
-            self.fail("goods", "TOO_MANY", format!("{} goods lines are more than {LINES_MAX}; split the export", raw.len()));
+            self.fail(
+                "goods",
+                "TOO_MANY",
+                format!("{} goods lines are more than {LINES_MAX}; split the export", raw.len()),
+            );
             return Vec::new();
         }
         let mut goods: Vec<GoodsLine> = Vec::with_capacity(raw.len());
@@ -426,7 +259,11 @@ impl Parser<'_> {
         for (at, raw) in raw.iter().enumerate() {
             let line = if raw.line == 0 { u32::try_from(at + 1).unwrap_or(u32::MAX) } else { raw.line };
             if !seen.insert(line) {
-                self.fail(format!("goods[{at}].line"), "DUPLICATE", format!("line number `{line}` stands twice"));
+                self.fail(
+                    format!("goods[{at}].line"),
+                    "DUPLICATE",
+                    format!("line number `{line}` stands twice"),
+                );
             }
             if let Some(parsed) = self.goods_line(at, line, raw) {
                 goods.push(parsed);
@@ -437,11 +274,13 @@ impl Parser<'_> {
 
     fn goods_line(&mut self, at: usize, line: u32, raw: &RawGoods) -> Option<GoodsLine> {
         let field = |name: &str| format!("goods[{at}].{name}");
-        let classification =
-            Classification::parse(raw.code.as_deref()).map_err(|error| self.fail(field("code"), "CODE", error.to_string())).ok();
+        let classification = Classification::parse(raw.code.as_deref())
+            .map_err(|error| self.fail(field("code"), "CODE", error.to_string()))
+            .ok();
         let cn = raw.cn.as_deref().filter(|text| !text.trim().is_empty()).map(|text| {
             CnCode::parse(text.trim()).map_err(|text| {
-                let rule = format!("`{text}` is not a customs code of 2 to 10 digits in pairs, such as `8430 49`");
+                let rule =
+                    format!("`{text}` is not a customs code of 2 to 10 digits in pairs, such as `8430 49`");
                 self.fail(field("cn"), "CN_CODE", rule);
             })
         });
@@ -450,7 +289,9 @@ impl Parser<'_> {
             self.fail(field("quantity"), "REQUIRED", "a quantity above zero is required");
             None
         } else {
-            parse_positive(&raw.quantity).map_err(|error| self.fail(field("quantity"), "QUANTITY", error.to_string())).ok()
+            parse_positive(&raw.quantity)
+                .map_err(|error| self.fail(field("quantity"), "QUANTITY", error.to_string()))
+                .ok()
         };
         let unit = raw.unit.trim();
         if unit.is_empty() {
@@ -462,7 +303,9 @@ impl Parser<'_> {
             self.fail(field("value"), "REQUIRED", "the value of the line is required");
             None
         } else {
-            parse_decimal(&raw.value).map_err(|error| self.fail(field("value"), "VALUE", error.to_string())).ok()
+            parse_decimal(&raw.value)
+                .map_err(|error| self.fail(field("value"), "VALUE", error.to_string()))
+                .ok()
         };
         let currency = if raw.currency.is_empty() {
             self.fail(field("currency"), "REQUIRED", "an ISO 4217 currency code is required");
@@ -475,7 +318,12 @@ impl Parser<'_> {
         };
         let description = raw.description.as_deref().unwrap_or_default();
         self.check_text(&field("description"), description, TEXT_BYTES_MAX, true);
-        self.check_text(&field("classified_by"), raw.classified_by.as_deref().unwrap_or_default(), SHORT_BYTES_MAX, false);
+        self.check_text(
+            &field("classified_by"),
+            raw.classified_by.as_deref().unwrap_or_default(),
+            SHORT_BYTES_MAX,
+            false,
+        );
         if let Some(text) = raw.classified_on.as_deref().filter(|text| !text.is_empty()) {
             self.date(&field("classified_on"), text);
         }
@@ -491,10 +339,14 @@ impl Parser<'_> {
     }
 
     #[expect(clippy::option_option, reason = "outer: could it be read; inner: was it stated")]
-    fn stated(&mut self, at: usize, raw: Option<&[String]>) -> Option<Option<SmallVec<[super::vocabulary::ListId; 4]>>> {
+    fn stated(&mut self, at: usize, raw: Option<&[String]>) -> Option<Option<SmallVec<[ListId; 4]>>> {
         let Some(raw) = raw else { return Some(None) };
         if raw.len() > ITEMS_MAX {
-            self.fail(format!("goods[{at}].annex_items"), "TOO_MANY", format!("at most {ITEMS_MAX} annex items"));
+            self.fail(
+                format!("goods[{at}].annex_items"),
+                "TOO_MANY",
+                format!("at most {ITEMS_MAX} annex items"),
+            );
             return None;
         }
         let mut lists = SmallVec::new();
@@ -505,8 +357,15 @@ impl Parser<'_> {
                 Some(list) => lists.push(*list),
                 None => {
                     let clipped: String = item.chars().take(40).collect();
-                    let known: Vec<&str> = self.vocabulary.annex_items.keys().map(|key| &**key).filter(|key| key.contains(':')).collect();
-                    let rule = format!("`{clipped}` is no annex of the rulebook; it knows {}", known.join(", "));
+                    let known: Vec<&str> = self
+                        .vocabulary
+                        .annex_items
+                        .keys()
+                        .map(|key| &**key)
+                        .filter(|key| key.contains(':'))
+                        .collect();
+                    let rule =
+                        format!("`{clipped}` is no annex of the rulebook; it knows {}", known.join(", "));
                     self.fail(format!("goods[{at}].annex_items[{item_at}]"), "UNKNOWN_ANNEX", rule);
                 }
             }
@@ -514,9 +373,18 @@ impl Parser<'_> {
         (self.violations.len() == before).then_some(Some(lists))
     }
 
-    fn parties(&mut self, raw: &RawRequest, destination: Option<Place>, end_use: Option<Place>) -> Vec<Party> {
+    fn parties(
+        &mut self,
+        raw: &RawRequest,
+        destination: Option<Place>,
+        end_use: Option<Place>,
+    ) -> Vec<Party> {
         if raw.parties.len() > PARTIES_MAX {
-            self.fail("parties", "TOO_MANY", format!("at most {PARTIES_MAX} parties beside exporter, consignee and end user"));
+            self.fail(
+                "parties",
+                "TOO_MANY",
+                format!("at most {PARTIES_MAX} parties beside exporter, consignee and end user"),
+            );
             return Vec::new();
         }
         let named = [
@@ -562,18 +430,27 @@ impl Parser<'_> {
         let country_field = format!("{field}.country");
         let region_field = format!("{field}.region");
         let place = self.place(&country_field, &region_field, &raw.country, raw.region.as_deref(), None)?;
-        // A party in the country of the destination or of the use, with no region of its own, is taken to be there.
+        // A party in the region of the destination or of the use, or in that country with no region of its own, is
+        // taken to be there: what is said of the area is said of it too.
         let unstated = raw.region.as_deref().is_none_or(str::is_empty);
         let written: Option<Country> = raw.country.parse().ok();
-        let there = known.into_iter().flatten().find(|there| {
-            Some(there.country) == written
-                || self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
-                    there.region.set.meets(super::vocabulary::RegionSet::one(at))
-                        && written.is_some_and(|country| region.written_for.contains(country))
-                })
-        });
-        let place = there.filter(|_| unstated).unwrap_or(place);
+        let is_there = |there: &Place| {
+            if unstated {
+                Some(there.country) == written || self.is_written_for(there, written)
+            } else {
+                there.region.known && !there.region.set.is_empty() && there.region == place.region
+            }
+        };
+        let place = known.into_iter().flatten().find(is_there).unwrap_or(place);
         Some(Party { role, name: raw.name.as_str().into(), normal_name, place })
+    }
+
+    /// Does the place lie in a region for which the written country is used in practice?
+    fn is_written_for(&self, there: &Place, written: Option<Country>) -> bool {
+        self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
+            there.region.set.meets(RegionSet::one(at))
+                && written.is_some_and(|country| region.written_for.contains(country))
+        })
     }
 
     fn claims(&mut self, raw: &[String]) -> SmallVec<[Word; 2]> {
@@ -628,7 +505,10 @@ impl Parser<'_> {
             self.fail("transit_countries", "TOO_MANY", format!("at most {ITEMS_MAX} countries"));
             return SmallVec::new();
         }
-        raw.iter().enumerate().filter_map(|(at, text)| self.country(&format!("transit_countries[{at}]"), text)).collect()
+        raw.iter()
+            .enumerate()
+            .filter_map(|(at, text)| self.country(&format!("transit_countries[{at}]"), text))
+            .collect()
     }
 
     fn short(&mut self, field: &str, text: Option<&str>) -> Option<Box<str>> {
@@ -644,7 +524,11 @@ impl Parser<'_> {
         }
         let allowed = |c: char| lines && matches!(c, '\n' | '\r' | '\t');
         if let Some(c) = text.chars().find(|c| c.is_control() && !allowed(*c)) {
-            self.fail(field, "CONTROL_CHARACTER", format!("the text holds the control character U+{:04X}", u32::from(c)));
+            self.fail(
+                field,
+                "CONTROL_CHARACTER",
+                format!("the text holds the control character U+{:04X}", u32::from(c)),
+            );
             return false;
         }
         true

@@ -1,0 +1,207 @@
+//! A request as text, in the shape of the worked cases, and its parsing into a [`ProposedExport`].
+//!
+//! Case files, `slagboom check` and the wire all become this shape first, so there is one parser and one set of
+//! messages. Every bad field is reported, not the first.
+
+mod parse;
+
+use serde::Deserialize;
+
+use super::export::ProposedExport;
+use super::vocabulary::Vocabulary;
+use parse::Parser;
+
+/// Most goods lines in one export.
+pub const LINES_MAX: usize = 1_000;
+/// Most parties beside exporter, consignee and end user.
+pub const PARTIES_MAX: usize = 50;
+/// Longest name, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 512;
+/// Longest description or address, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Longest short text (unit, reference, number), in bytes of UTF-8.
+pub const SHORT_BYTES_MAX: usize = 128;
+/// Longest `request_id`, in printable ASCII characters.
+pub const REQUEST_ID_MAX: usize = 128;
+/// Most annex items on a line, claims, licences offered or transit countries in an export.
+pub const ITEMS_MAX: usize = 64;
+
+/// A request as text. Nothing is checked yet.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// The caller's key for a retry; required when the check is recorded.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// Ask only: record nothing, reserve nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Civil day, `2022-02-26`. Required.
+    #[serde(default)]
+    pub export_date: String,
+    /// RFC 3339 instant; only rules and lists recorded by then are used.
+    #[serde(default)]
+    pub known_at: Option<String>,
+    /// What is being done; the rulebook's first activity when left out.
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// Who sends the goods. Required.
+    #[serde(default)]
+    pub exporter: Option<RawParty>,
+    /// Goods lines. At least one.
+    #[serde(default)]
+    pub goods: Vec<RawGoods>,
+    /// Who receives the goods. Required.
+    #[serde(default)]
+    pub consignee: Option<RawParty>,
+    /// Who uses the goods. Required.
+    #[serde(default)]
+    pub end_user: Option<RawParty>,
+    /// Everybody else.
+    #[serde(default)]
+    pub parties: Vec<RawParty>,
+    /// What the goods will be used for; left out or `unknown`: not known.
+    #[serde(default)]
+    pub end_use: Option<String>,
+    /// Where the goods will be used; left out: at the destination.
+    #[serde(default)]
+    pub end_use_country: Option<String>,
+    /// Region of use.
+    #[serde(default)]
+    pub end_use_region: Option<String>,
+    /// Where the goods go. Required.
+    #[serde(default)]
+    pub destination: Option<RawPlace>,
+    /// When the contract was concluded, a civil day.
+    #[serde(default)]
+    pub contract_date: Option<String>,
+    /// Claims of exemptions and of conditions of general authorisations.
+    #[serde(default)]
+    pub exemption_claims: Vec<String>,
+    /// What the exporter was told or knows.
+    #[serde(default)]
+    pub knowledge: Option<RawKnowledge>,
+    /// Licence numbers that the exporter wants to use.
+    #[serde(default)]
+    pub licences_offered: Vec<String>,
+    /// Countries on the way.
+    #[serde(default)]
+    pub transit_countries: Vec<String>,
+    /// The caller's document.
+    #[serde(default)]
+    pub document_reference: Option<String>,
+    /// Decision that this request supersedes.
+    #[serde(default)]
+    pub supersedes: Option<String>,
+}
+
+/// A party as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawParty {
+    /// For `parties`: `buyer`, `intermediate_consignee`, `forwarder`, `broker` or `bank`.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Name. Required.
+    #[serde(default)]
+    pub name: String,
+    /// ISO 3166-1 alpha-2 code. Required.
+    #[serde(default)]
+    pub country: String,
+    /// ISO 3166-2 code.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// For the end user: what kind of body it is.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// A place as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawPlace {
+    /// ISO 3166-1 alpha-2 code. Required.
+    #[serde(default)]
+    pub country: String,
+    /// ISO 3166-2 code.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// `government`, `non_government` or `unknown`.
+    #[serde(default)]
+    pub area_control: Option<String>,
+    /// Free text; may show that the region is not what the country says.
+    #[serde(default)]
+    pub address: Option<String>,
+}
+
+/// Goods as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawGoods {
+    /// Line number; the position, from 1, when 0 or left out.
+    #[serde(default)]
+    pub line: u32,
+    /// Control code as typed; left out: not classified; `NOT_LISTED`: classified, on no list.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Customs code.
+    #[serde(default)]
+    pub cn: Option<String>,
+    /// Annexes that the goods are in. Left out: not stated. Empty: in none.
+    #[serde(default)]
+    pub annex_items: Option<Vec<String>>,
+    /// How much. Required, more than zero.
+    #[serde(default)]
+    pub quantity: String,
+    /// In which unit. Required.
+    #[serde(default)]
+    pub unit: String,
+    /// Value of the whole line. Required; zero is possible.
+    #[serde(default)]
+    pub value: String,
+    /// ISO 4217 code. Required.
+    #[serde(default)]
+    pub currency: String,
+    /// Free text; decides nothing.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Who classified the goods; decides nothing.
+    #[serde(default)]
+    pub classified_by: Option<String>,
+    /// When, a civil day; decides nothing.
+    #[serde(default)]
+    pub classified_on: Option<String>,
+}
+
+/// Knowledge as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RawKnowledge {
+    /// How. Required.
+    #[serde(default)]
+    pub level: String,
+    /// Of what. Required.
+    #[serde(default)]
+    pub about: String,
+}
+
+/// A field that cannot be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FieldViolation {
+    /// Path as the caller wrote it, such as `goods[1].code`; positions count from 0.
+    pub field: String,
+    /// A stable word for programs, such as `REQUIRED`.
+    pub reason: &'static str,
+    /// What is wrong and what would be right.
+    pub description: String,
+}
+
+impl RawRequest {
+    /// Parses the request under a vocabulary.
+    ///
+    /// # Errors
+    /// Every field that cannot be.
+    pub fn parse(&self, vocabulary: &Vocabulary) -> Result<ProposedExport, Vec<FieldViolation>> {
+        Parser::read(vocabulary, self)
+    }
+}
