@@ -5,6 +5,7 @@ pub mod codec;
 pub mod convert;
 mod frame;
 mod log;
+pub mod null;
 pub mod render;
 pub mod status;
 

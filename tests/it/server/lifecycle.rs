@@ -5,6 +5,7 @@ use std::time::Duration;
 use slagboom::{config::Listen, proto::v1, server::ServeError};
 use tokio_stream::StreamExt;
 use tonic::Code;
+use tonic_types::StatusExt;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -175,4 +176,51 @@ fn a_closed_service_refuses() {
     server.service.close();
     let refused = block_on(check(&server, request("a"))).unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
+}
+
+#[test]
+fn a_full_disk_permits_nothing_and_loses_nothing() {
+    let server = TestServer::start();
+    let first = block_on(check(&server, request("a"))).unwrap();
+    let server = server.restart_with(Setup { reserve_bytes: u64::MAX / 2, ..Setup::default() });
+    block_on(async {
+        let refused = check(&server, request("b")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unavailable);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "STORE_UNAVAILABLE");
+        // What was recorded before is still answered, and nothing was recorded since.
+        assert_eq!(check(&server, request("a")).await.unwrap().decision_id, first.decision_id);
+        assert_eq!(server.service.size(), 2);
+    });
+    let server = server.restart();
+    let second = block_on(check(&server, request("b"))).unwrap();
+    assert!(!second.answered_from_record);
+    assert_eq!(second.sequence, Some(2));
+}
+
+#[test]
+fn a_second_daemon_on_the_same_folder_is_refused() {
+    let server = TestServer::start();
+    let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
+    let refused = crate::support::open(server.path(), crate::support::small_rulebook(), clock, 16).err().unwrap();
+    assert!(refused.to_string().contains("in use"), "{refused}");
+}
+
+#[test]
+fn a_restart_folds_the_log_to_the_same_state_with_and_without_a_snapshot() {
+    let server = TestServer::start();
+    block_on(check(&server, request("a"))).unwrap();
+    // Closing keeps a snapshot; the next run goes on from it.
+    let server = server.restart();
+    block_on(check(&server, request("b"))).unwrap();
+    let folder = server.stop();
+    let data = folder.path().join("data");
+    let opened = slagboom::store::Store::open(&slagboom::store::Options::new(&data), slagboom::server::grpc::derive);
+    let store = opened.unwrap().store;
+    let (size, bytes) = store.snapshot().unwrap().unwrap();
+    let kept = slagboom::service::State::from_bytes(&bytes).unwrap();
+    let mut folded = slagboom::service::State::default();
+    for record in store.scan(0) {
+        folded.replay(&record.unwrap().entry).unwrap();
+    }
+    assert_eq!((size, kept), (3, folded));
 }

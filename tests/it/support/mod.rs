@@ -8,7 +8,7 @@ use slagboom::{
     proto::v1,
     rulebook::{Bundle, Rulebook, compile},
     server::{self, Listener, ServeError, ServeOptions, grpc},
-    service::{Service, ServiceOptions},
+    service::{OpenError, Service, ServiceOptions},
     store::Options,
 };
 use tempfile::TempDir;
@@ -40,6 +40,8 @@ pub struct Setup {
     pub listen: Listen,
     pub rulebook: Rulebook,
     pub grace: Duration,
+    /// Bytes that the store leaves free on the volume.
+    pub reserve_bytes: u64,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             listen: Listen::Tcp(([127, 0, 0, 1], 0).into()),
             rulebook: small_rulebook(),
             grace: Duration::from_secs(20),
+            reserve_bytes: 0,
         }
     }
 }
@@ -65,7 +68,9 @@ impl TestServer {
 
     fn start_on(folder: TempDir, setup: Setup) -> Self {
         let clock = Arc::new(Fixed::new(NOON_MS));
-        let service = Arc::new(open(folder.path(), setup.rulebook, clock.clone(), setup.queue).unwrap());
+        let options = Options { reserve_bytes: setup.reserve_bytes, ..options(folder.path()) };
+        let service = open_with(options, setup.rulebook, clock.clone(), setup.queue);
+        let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
         let options = ServeOptions {
@@ -100,7 +105,11 @@ impl TestServer {
 
     /// The same daemon again on the same folder.
     pub fn restart(self) -> Self {
-        Self::start_on(self.stop(), Setup::default())
+        self.restart_with(Setup::default())
+    }
+
+    pub fn restart_with(self, setup: Setup) -> Self {
+        Self::start_on(self.stop(), setup)
     }
 
     /// Begins to drain and does not wait.
@@ -155,9 +164,22 @@ pub fn open(
     rulebook: Rulebook,
     clock: Arc<Fixed>,
     queue: usize,
-) -> Result<Service, slagboom::service::OpenError> {
+) -> Result<Service, OpenError> {
+    open_with(options(folder), rulebook, clock, queue)
+}
+
+fn options(folder: &Path) -> Options {
+    Options { reserve_bytes: 0, ..Options::new(folder.join("data")) }
+}
+
+fn open_with(
+    store: Options,
+    rulebook: Rulebook,
+    clock: Arc<Fixed>,
+    queue: usize,
+) -> Result<Service, OpenError> {
     Service::open(ServiceOptions {
-        store: Options::new(folder.join("data")),
+        store,
         rulebook,
         clock,
         queue,
