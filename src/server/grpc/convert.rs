@@ -95,6 +95,90 @@ fn raw_goods(goods: v1::Goods) -> RawGoods {
     }
 }
 
+/// A request of the domain as a message, for those who ask a daemon. The way back gives the same request, except that an
+/// empty text comes back as an absent one.
+///
+/// # Errors
+/// The text of a `known_at` that is no instant: the wire has no place for it.
+pub fn request_message(request: RawRequest) -> Result<v1::CheckExportRequest, String> {
+    let known_at = match request.known_at.filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => {
+            let at: Timestamp = text.parse().map_err(|_| text)?;
+            Some(prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+        }
+    };
+    Ok(v1::CheckExportRequest {
+        request_id: request.request_id.unwrap_or_default(),
+        dry_run: request.dry_run,
+        export_date: request.export_date,
+        known_at,
+        exporter: request.exporter.map(|party| v1::Exporter {
+            name: party.name,
+            country: party.country,
+            region: party.region.unwrap_or_default(),
+        }),
+        goods: request.goods.into_iter().map(goods_message).collect(),
+        consignee: request.consignee.map(|party| v1::Consignee {
+            name: party.name,
+            country: party.country,
+            region: party.region.unwrap_or_default(),
+        }),
+        end_user: request.end_user.map(|party| v1::EndUser {
+            name: party.name,
+            country: party.country,
+            region: party.region.unwrap_or_default(),
+            r#type: party.kind.unwrap_or_default(),
+        }),
+        end_use: request.end_use.unwrap_or_default(),
+        end_use_country: request.end_use_country.unwrap_or_default(),
+        end_use_region: request.end_use_region.unwrap_or_default(),
+        destination: request.destination.map(|place| v1::Destination {
+            country: place.country,
+            region: place.region.unwrap_or_default(),
+            area_control: place.area_control.unwrap_or_default(),
+            address: place.address.unwrap_or_default(),
+        }),
+        contract_date: request.contract_date.unwrap_or_default(),
+        exemption_claims: request.exemption_claims,
+        knowledge: request
+            .knowledge
+            .map(|knowledge| v1::Knowledge { level: knowledge.level, about: knowledge.about }),
+        licences_offered: request.licences_offered,
+        activity: request.activity.unwrap_or_default(),
+        parties: request
+            .parties
+            .into_iter()
+            .map(|party| v1::InvolvedParty {
+                role: party.role.unwrap_or_default(),
+                name: party.name,
+                country: party.country,
+                region: party.region.unwrap_or_default(),
+            })
+            .collect(),
+        transit_countries: request.transit_countries,
+        document_reference: request.document_reference.unwrap_or_default(),
+        supersedes: request.supersedes.unwrap_or_default(),
+    })
+}
+
+fn goods_message(goods: RawGoods) -> v1::Goods {
+    v1::Goods {
+        line: goods.line,
+        code: goods.code.unwrap_or_default(),
+        cn: goods.cn.unwrap_or_default(),
+        annex_items_stated: goods.annex_items.is_some(),
+        annex_items: goods.annex_items.unwrap_or_default(),
+        quantity: goods.quantity,
+        unit: goods.unit,
+        value: goods.value,
+        currency: goods.currency,
+        description: goods.description.unwrap_or_default(),
+        classified_by: goods.classified_by.unwrap_or_default(),
+        classified_on: goods.classified_on.unwrap_or_default(),
+    }
+}
+
 fn present(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
@@ -214,6 +298,61 @@ mod tests {
         assert_eq!(stated(&[], false), None);
         assert_eq!(stated(&[], true), Some(Vec::new()));
         assert_eq!(stated(&["833/2014:II"], false), Some(vec!["833/2014:II".to_owned()]));
+    }
+
+    #[test]
+    fn a_request_survives_the_wire_and_back() {
+        let goods = RawGoods {
+            line: 7,
+            code: Some("5A002.a".to_owned()),
+            cn: Some("85176200".to_owned()),
+            annex_items: Some(Vec::new()),
+            quantity: "1".to_owned(),
+            unit: "pcs".to_owned(),
+            value: "2".to_owned(),
+            currency: "EUR".to_owned(),
+            description: Some("what".to_owned()),
+            classified_by: Some("who".to_owned()),
+            classified_on: Some("2022-01-01".to_owned()),
+        };
+        let party = |role: &str, kind: &str| RawParty {
+            role: present(role.to_owned()),
+            name: "name".to_owned(),
+            country: "NL".to_owned(),
+            region: Some("NL-ZH".to_owned()),
+            kind: present(kind.to_owned()),
+        };
+        let request = RawRequest {
+            request_id: Some("id".to_owned()),
+            dry_run: true,
+            export_date: "2022-02-26".to_owned(),
+            known_at: Some("2022-02-25T11:00:00Z".to_owned()),
+            activity: Some("export".to_owned()),
+            exporter: Some(party("", "")),
+            goods: vec![goods.clone(), RawGoods { annex_items: Some(vec!["833/2014:II".to_owned()]), ..goods }],
+            consignee: Some(party("", "")),
+            end_user: Some(party("", "civil")),
+            parties: vec![party("bank", "")],
+            end_use: Some("civil".to_owned()),
+            end_use_country: Some("DE".to_owned()),
+            end_use_region: Some("DE-BY".to_owned()),
+            destination: Some(RawPlace {
+                country: "UA".to_owned(),
+                region: Some("UA-43".to_owned()),
+                area_control: Some("government".to_owned()),
+                address: Some("street".to_owned()),
+            }),
+            contract_date: Some("2021-01-01".to_owned()),
+            exemption_claims: vec!["medical".to_owned()],
+            knowledge: Some(RawKnowledge { level: "aware".to_owned(), about: "wmd".to_owned() }),
+            licences_offered: vec!["NL-1".to_owned()],
+            transit_countries: vec!["TR".to_owned()],
+            document_reference: Some("DN".to_owned()),
+            supersedes: Some("D1".to_owned()),
+        };
+        assert_eq!(raw_request(request_message(request.clone()).unwrap()), request);
+        let odd = RawRequest { known_at: Some("yesterday".to_owned()), ..request };
+        assert_eq!(request_message(odd), Err("yesterday".to_owned()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_input;
+mod cases;
 mod lifecycle;
 mod log;
 mod retries;
