@@ -22,9 +22,21 @@ pub use listener::{Caller, Listener};
 use worker::Worker;
 
 use crate::{
-    service::{Outbox, Readiness, Reply, Service},
+    clock::Clock,
+    rulebook::Rulebook,
+    service::{OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
+    store::{Derive, Options},
     telemetry::field,
 };
+
+/// Opens the service over a data folder, with the wire's own way to read what is recorded.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open(store: Options, rulebook: Rulebook, clock: Arc<dyn Clock>, queue: usize) -> Result<Service, OpenError> {
+    let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
+    Service::open(ServiceOptions { store, rulebook, clock, queue, read, derive })
+}
 
 /// How the daemon serves.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     Core, DecisionId, Outbox, Readiness, Refusal,
@@ -282,6 +282,12 @@ impl Asker {
 
 impl Settled {
     fn answer(self) {
+        let Answer { sequence, time_ms, .. } = *self.answer;
+        debug!(
+            { field::DECISION_ID } = %DecisionId::of(sequence.unwrap_or_default(), time_ms),
+            { field::REQUEST_ID } = self.request.request_id,
+            "decided"
+        );
         let mut askers = self.askers.into_iter();
         let first = askers.next();
         for repeat in askers {

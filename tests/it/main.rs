@@ -1,5 +1,13 @@
 //! The integration tests, one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what tests share stands outside of test functions, and may fail as they do"
+)]
+
 mod cases;
 mod oracle;
 mod rulebook;

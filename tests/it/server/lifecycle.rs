@@ -218,9 +218,9 @@ fn a_restart_folds_the_log_to_the_same_state_with_and_without_a_snapshot() {
     let store = opened.unwrap().store;
     let (size, bytes) = store.snapshot().unwrap().unwrap();
     let kept = slagboom::service::State::from_bytes(&bytes).unwrap();
-    let mut folded = slagboom::service::State::default();
+    let mut state = slagboom::service::State::default();
     for record in store.scan(0) {
-        folded.replay(&record.unwrap().entry).unwrap();
+        state.replay(&record.unwrap().entry).unwrap();
     }
-    assert_eq!((size, kept), (3, folded));
+    assert_eq!((size, kept), (3, state));
 }

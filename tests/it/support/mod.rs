@@ -7,8 +7,8 @@ use slagboom::{
     config::Listen,
     proto::v1,
     rulebook::{Bundle, Rulebook, compile},
-    server::{self, Listener, ServeError, ServeOptions, grpc},
-    service::{OpenError, Service, ServiceOptions},
+    server::{self, Listener, ServeError, ServeOptions},
+    service::{OpenError, Service},
     store::Options,
 };
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl TestServer {
     fn start_on(folder: TempDir, setup: Setup) -> Self {
         let clock = Arc::new(Fixed::new(NOON_MS));
         let options = Options { reserve_bytes: setup.reserve_bytes, ..options(folder.path()) };
-        let service = open_with(options, setup.rulebook, clock.clone(), setup.queue);
+        let service = server::open(options, setup.rulebook, clock.clone(), setup.queue);
         let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
@@ -165,27 +165,11 @@ pub fn open(
     clock: Arc<Fixed>,
     queue: usize,
 ) -> Result<Service, OpenError> {
-    open_with(options(folder), rulebook, clock, queue)
+    server::open(options(folder), rulebook, clock, queue)
 }
 
 fn options(folder: &Path) -> Options {
     Options { reserve_bytes: 0, ..Options::new(folder.join("data")) }
-}
-
-fn open_with(
-    store: Options,
-    rulebook: Rulebook,
-    clock: Arc<Fixed>,
-    queue: usize,
-) -> Result<Service, OpenError> {
-    Service::open(ServiceOptions {
-        store,
-        rulebook,
-        clock,
-        queue,
-        read: grpc::read_request,
-        derive: grpc::derive,
-    })
 }
 
 pub fn small_bundle() -> Bundle {
