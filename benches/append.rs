@@ -197,7 +197,7 @@ impl Meter {
 fn cpu() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<u64>().unwrap();
+    let ticks = |field: usize| fields.get(field).unwrap().parse::<u64>().unwrap();
     Duration::from_millis(10 * (ticks(11) + ticks(12)))
 }
 

@@ -81,7 +81,7 @@ pub fn check_folder(options: &Options) -> Result<CheckReport, StoreError> {
     Ok(report)
 }
 
-fn compare(
+pub(super) fn compare(
     journal: &Path,
     database: Option<&Database>,
     until: Option<u64>,

@@ -1,5 +1,6 @@
 //! sled: the second copy, and what is derived. The only module that says its name to the compiler.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -39,6 +40,7 @@ pub(super) struct Database {
 impl Database {
     /// Opens or creates the database.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Database, StoreError> {
+        remove_half_made_snapshots(path);
         guarded(|| {
             let config = sled::Config::new()
                 .path(path)
@@ -262,6 +264,18 @@ impl Database {
     /// Hands everything to the operating system and asks it to write.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         guarded(|| self.db.flush().map(drop))
+    }
+}
+
+/// A crash while sled wrote a snapshot of its own page table leaves a file over which it stumbles. It is
+/// derived, and sled makes another.
+fn remove_half_made_snapshots(path: &Path) {
+    let Ok(names) = fs::read_dir(path) else { return };
+    for path in names.flatten().map(|name| name.path()) {
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            // What cannot be removed here makes the open fail, which says why.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -27,19 +27,26 @@ impl Folder {
             // Decisions name people: nobody but the daemon's own user may read them.
             let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
             made.map_err(StoreError::io("create the data folder", dir))?;
+            sync_folder_of(dir)?;
         }
-        Folder::open_existing(dir)
-    }
-
-    /// The same where there must be a folder already.
-    pub(super) fn open_existing(dir: &Path) -> Result<Folder, StoreError> {
         Folder::check_writable(dir)?;
-        let fresh = Folder::check_format(dir)?;
+        Folder::check_format(dir)?;
         let lock = Folder::lock(dir)?;
-        if fresh && Folder::check_format(dir)? {
+        // Looked at again under the lock: another process may have been the first.
+        if Folder::check_format(dir)? {
             write_durably(&dir.join(FORMAT_FILE), format!("{FORMAT}\n").as_bytes())?;
         }
         Ok(Folder { dir: dir.to_owned(), _lock: lock })
+    }
+
+    /// The same where there must be a store already.
+    pub(super) fn open_existing(dir: &Path) -> Result<Folder, StoreError> {
+        Folder::check_writable(dir)?;
+        if Folder::check_format(dir)? {
+            let found = "no store in it".to_owned();
+            return Err(StoreError::Version { dir: dir.to_owned(), found, expected: FORMAT });
+        }
+        Ok(Folder { dir: dir.to_owned(), _lock: Folder::lock(dir)? })
     }
 
     pub(super) fn journal(&self) -> PathBuf {

@@ -54,12 +54,12 @@ pub(super) fn load(database: &Database, derive: Derive) -> Result<Loaded, StoreE
         let pack = database.pack_at(next)?.ok_or_else(|| altered(format!("sequence {next} is missing")))?;
         let records = pack.records().ok_or_else(|| altered(format!("sequence {next} is altered")))?;
         for (sequence, record) in (pack.first..).zip(&records) {
-            let (entry, body) = examine(record, sequence)?;
+            let entry = examine(record, sequence)?;
             if sequence == tree.size() {
                 tree.push(leaf_hash(record.entry));
             }
             if sequence == index.end() {
-                index.add_row(row_of(&entry, &body, derive));
+                index.add_row(row_of(record, &entry, derive));
             }
         }
         next = pack.end();
@@ -98,8 +98,8 @@ fn reach(database: &Database, start: u64, tree: &Accumulator) -> Result<(u64, (u
         .ok_or_else(|| altered(format!("records are missing after sequence {end}")))
 }
 
-/// Decodes a record and checks what it says of itself: its place and its commitment.
-pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<(Entry, Body), StoreError> {
+/// Decodes the entry of a record and checks what it says: its place, its body, and that the body can be read.
+pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<Entry, StoreError> {
     let entry = Entry::decode(record.entry)
         .map_err(|error| StoreError::damaged(sequence, format!("its entry cannot be read: {error}")))?;
     if entry.sequence != sequence {
@@ -108,14 +108,16 @@ pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<(Entry, B
     if entry.commitment != commitment(record.salt, record.body) {
         return Err(StoreError::damaged(sequence, "its body is not the one that its entry commits to"));
     }
-    let body = Body::decode(record.body)
-        .map_err(|error| StoreError::damaged(sequence, format!("its body cannot be read: {error}")))?;
-    Ok((entry, body))
+    match Body::split(record.body) {
+        Ok(_) => Ok(entry),
+        Err(error) => Err(StoreError::damaged(sequence, format!("its body cannot be read: {error}"))),
+    }
 }
 
-/// The index row of a record, derived anew.
-pub(super) fn row_of(entry: &Entry, body: &Body, derive: Derive) -> Row {
-    let derived = derive(entry, body);
+/// The index row of a record that was examined, derived anew.
+pub(super) fn row_of(record: &RecordRef<'_>, entry: &Entry, derive: Derive) -> Row {
+    let body = Body::decode(record.body).unwrap_or_default();
+    let derived = derive(entry, &body);
     Row::new(entry.time_ms, derived.request_key, &derived.terms)
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::ledger::{Accumulator, leaf_hash};
+use crate::store::check::compare;
 use crate::store::database::Database;
 use crate::store::disk::{Disk, SystemDisk};
 use crate::store::error::{Notice, StoreError};
@@ -92,7 +93,7 @@ impl Store {
             notices.push(Notice::JournalRestored { from, to: end, why });
         }
 
-        let (loaded, database) = match agreeing(loaded, &dir, &tree) {
+        let (loaded, database) = match agreeing(loaded, &dir, &tree, options.thorough) {
             Ok(pair) => pair,
             Err(error) => {
                 // Dropped inside `agreeing`, so its files may go.
@@ -168,16 +169,22 @@ fn agreeing(
     loaded: Result<(Loaded, Database), StoreError>,
     journal: &Path,
     tree: &Accumulator,
+    thorough: bool,
 ) -> Result<(Loaded, Database), StoreError> {
     let (loaded, database) = loaded?;
     let size = loaded.tree.size();
     let same =
         if size == tree.size() { loaded.tree == *tree } else { tree_at(journal, size)? == loaded.tree };
-    if same {
-        Ok((loaded, database))
-    } else {
-        Err(StoreError::Database { why: format!("its {size} records have another root than the journal's") })
+    if !same {
+        let why = format!("its {size} records have another root than the journal's");
+        return Err(StoreError::Database { why });
     }
+    if thorough
+        && let Some(problem) = compare(journal, Some(&database), Some(size))?.problems.into_iter().next()
+    {
+        return Err(StoreError::Database { why: problem });
+    }
+    Ok((loaded, database))
 }
 
 /// The tree of the first `size` records, from the journal.
@@ -235,9 +242,9 @@ fn bring_up(shared: &Shared, journal: &Path, packer: &mut Packer, derive: Derive
                 if sequence < next {
                     continue;
                 }
-                let (entry, body) = examine(&record, sequence)?;
+                let entry = examine(&record, sequence)?;
                 grown.spans.push((start, grown.bytes.len()));
-                grown.rows.push(row_of(&entry, &body, derive));
+                grown.rows.push(row_of(&record, &entry, derive));
                 tree.push(leaf_hash(record.entry));
             }
             grown.tree = tree.clone();

@@ -288,7 +288,7 @@ fn altered_block(first: u64) -> StoreError {
 
 /// A record that has proved itself, copied out.
 fn stored(record: &RecordRef<'_>, sequence: u64) -> Result<StoredRecord, StoreError> {
-    let (entry, _) = examine(record, sequence)?;
+    let entry = examine(record, sequence)?;
     Ok(StoredRecord {
         entry,
         entry_bytes: record.entry.to_vec(),

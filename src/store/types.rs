@@ -22,8 +22,8 @@ pub struct Options {
     /// Bytes to leave free on the volume, for what sled writes behind the journal; 64 MiB. An append that
     /// would go below gives [`crate::store::StoreError::Full`].
     pub reserve_bytes: u64,
-    /// Read every byte of the journal while opening, not just the newest segment and the joints of the
-    /// others, and put back from sled what is damaged. Takes about a second for a million decisions.
+    /// Read every byte of both copies while opening, not just the newest segment and the joints of the
+    /// others, and mend either from the other. Takes about two seconds for a million decisions.
     pub thorough: bool,
 }
 
@@ -40,7 +40,7 @@ impl Options {
     }
 }
 
-/// An open store.
+/// An open store. The folder stays locked until the writer and every clone of the store are dropped.
 #[derive(Debug)]
 pub struct Opened {
     /// For reading, from any thread; cheap to clone.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use slagboom::store::{Notice, Opened, Options, Store, StoreError, check_folder};
 use tempfile::TempDir;
 
-use super::support::*;
+use super::support::{self, *};
 
 const SIZE: u64 = 400;
 
@@ -62,7 +62,7 @@ fn a_crash_at_any_byte_of_the_last_batch_leaves_all_or_nothing_of_it() {
         // The tail is as a power cut leaves it: short, or of its full length with zeros.
         for zeros in [0, whole.len() - cut] {
             let copy = tempfile::tempdir().unwrap();
-            super::support::copy(dir.path(), copy.path());
+            support::copy(dir.path(), copy.path());
             let mut bytes = whole[..cut].to_vec();
             bytes.resize(cut + zeros, 0);
             fs::write(&segments(copy.path())[0], &bytes).unwrap();
@@ -264,4 +264,72 @@ fn a_log_that_was_copied_while_it_was_written_opens_with_all_that_was_answered()
         check_usual(&store, size);
     }
     drop(store);
+}
+
+#[test]
+fn sled_as_it_was_a_while_ago_is_brought_up() {
+    let dir = tempfile::tempdir().unwrap();
+    for (size, batch) in [(0, 1), (30, 1), (200, 9), (390, 190)] {
+        let Opened { mut writer, .. } = open(dir.path()).unwrap();
+        grow(&mut writer, 0, size, 9);
+        drop(writer);
+        let old = tempfile::tempdir().unwrap();
+        copy(&dir.path().join("sled"), old.path());
+        let Opened { mut writer, .. } = open(dir.path()).unwrap();
+        grow(&mut writer, size, 400, batch);
+        drop(writer);
+        fs::remove_dir_all(dir.path().join("sled")).unwrap();
+        copy(old.path(), &dir.path().join("sled"));
+        let notices = mended(dir.path(), 400);
+        let right = matches!(
+            notices[..],
+            [Notice::DatabaseBroughtUp { to: 400, .. } | Notice::DatabaseRebuilt { records: 400, .. }]
+        );
+        assert!(right, "{notices:?}");
+        fs::remove_dir_all(dir.path()).unwrap();
+    }
+}
+
+/// Rounds of the random damage; a longer run sets `SLAGBOOM_DAMAGE_ROUNDS`.
+fn rounds() -> u64 {
+    std::env::var("SLAGBOOM_DAMAGE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(30)
+}
+
+#[test]
+fn two_copies_no_damage_to_one_is_silent_or_loses_a_record() {
+    let sound = sound();
+    let mut files = segments(sound.path());
+    files.extend(fs::read_dir(sound.path().join("sled")).unwrap().map(|file| file.unwrap().path()));
+    files.retain(|path| path.is_file());
+    for round in 0..rounds() {
+        let random = noise(round, 32);
+        let die = |index: usize| u64::from_be_bytes(random[index * 8..index * 8 + 8].try_into().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        copy(sound.path(), dir.path());
+        let victim = &files[die(0) as usize % files.len()];
+        let path = dir.path().join(victim.strip_prefix(sound.path()).unwrap());
+        let mut bytes = fs::read(&path).unwrap();
+        let at = die(1) as usize % bytes.len().max(1);
+        match die(2) % 5 {
+            0 => bytes.truncate(at),
+            1 => bytes.iter_mut().skip(at / 4_096 * 4_096).take(4_096).for_each(|byte| *byte = 0),
+            2 => bytes.iter_mut().skip(at).take(8).for_each(|byte| *byte ^= 0xa5),
+            3 => bytes.clear(),
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1),
+        }
+        let changed = bytes != fs::read(&path).unwrap();
+        fs::write(&path, &bytes).unwrap();
+        let told = format!("round {round}: {} at {at}, kind {}", path.display(), die(2) % 5);
+        let found = check_folder(&options(dir.path())).unwrap();
+
+        let thorough = Options { thorough: true, ..options(dir.path()) };
+        let Opened { store, notices, .. } = Store::open(&thorough, derive).unwrap();
+        check_usual(&store, SIZE);
+        let report = store.check().unwrap();
+        assert!(report.is_sound(), "{told}: {report:?}");
+        // Much of sled's file is free space, where damage does no harm.
+        if changed && path.extension().is_some_and(|extension| extension == "journal") {
+            assert!(!found.is_sound() && !notices.is_empty(), "{told}: {found:?} {notices:?}");
+        }
+    }
 }
