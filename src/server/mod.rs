@@ -33,9 +33,22 @@ use crate::{
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(store: Options, rulebook: Rulebook, clock: Arc<dyn Clock>, queue: usize) -> Result<Service, OpenError> {
+pub fn open(
+    store: Options,
+    rulebook: Rulebook,
+    clock: Arc<dyn Clock>,
+    queue: usize,
+) -> Result<Service, OpenError> {
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
     Service::open(ServiceOptions { store, rulebook, clock, queue, read, derive })
+}
+
+/// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_to_read(store: Options, clock: Arc<dyn Clock>) -> Result<Service, OpenError> {
+    Service::open_to_read(&store, clock, grpc::read_request, grpc::derive)
 }
 
 /// How the daemon serves.

@@ -44,7 +44,7 @@ use writer::{Draft, Message, Salts, Scribe};
 use crate::{
     clock::Clock,
     ledger::{Body, Digest, EntryKind},
-    rulebook::Rulebook,
+    rulebook::{Bundle, Rulebook, compile},
     store::{Derive, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
 };
@@ -88,6 +88,9 @@ pub enum OpenError {
     /// The log does not agree with itself.
     #[error("the log does not agree with itself: {0}; run `slagboom verify`")]
     Fold(#[from] FoldError),
+    /// The log holds no rulebook that can be read, so nothing was ever decided here.
+    #[error("the log holds no rulebook: no daemon has served this folder")]
+    NoRulebook,
     /// The rulebook could not be recorded as the one in force.
     #[error("the rulebook could not be recorded: {0}")]
     Activation(Refusal),
@@ -169,6 +172,42 @@ impl Service {
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || scribe.run())?;
         let queue = Queue { jobs, room: Arc::new(Semaphore::new(queue.max(1))) };
         Ok(Self { core, queue, writer: Mutex::new(Some(thread)), notices })
+    }
+
+    /// Opens a data folder to read from it, under the rulebook that its log says is in force. Nothing is recorded, and
+    /// every check is refused as while draining.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_to_read(
+        store: &Options,
+        clock: Arc<dyn Clock>,
+        read: ReadRequest,
+        derive: Derive,
+    ) -> Result<Self, OpenError> {
+        let Opened { store, writer, notices } = Store::open(store, derive)?;
+        drop(writer);
+        let state = fold(&store)?;
+        let in_force =
+            state.activations().last().map(|(_, sequence)| *sequence).ok_or(OpenError::NoRulebook)?;
+        let body =
+            store.record(in_force)?.and_then(|stored| stored.body().ok()).ok_or(OpenError::NoRulebook)?;
+        let bundle = Bundle::from_bytes(&body.request).map_err(|_| OpenError::NoRulebook)?;
+        let rulebook = compile(bundle).rulebook.ok_or(OpenError::NoRulebook)?;
+        let core = Arc::new(Core {
+            store,
+            library: Library::new(Arc::new(Snapshot::of(rulebook))),
+            activations: state.activations().to_vec(),
+            clock,
+            engine_version: env!("CARGO_PKG_VERSION").into(),
+            read,
+            readiness: watch::Sender::new(Readiness::Draining),
+            counts: Counts::default(),
+        });
+        let room = Arc::new(Semaphore::new(0));
+        room.close();
+        let queue = Queue { jobs: crossbeam_channel::unbounded().0, room };
+        Ok(Self { core, queue, writer: Mutex::new(None), notices })
     }
 
     /// What the store mended while it opened, for the operator.

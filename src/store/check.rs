@@ -32,6 +32,21 @@ pub struct CheckReport {
     pub problem_count: u64,
 }
 
+impl std::fmt::Display for CheckReport {
+    /// A line for a sound log; otherwise a line for each problem that is told apart.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_sound() {
+            let root = self.root.map_or_else(|| "unknown".to_owned(), |root| root.to_string());
+            return write!(f, "{} entries, the journal and sled agree, root {root}", self.size);
+        }
+        write!(f, "{} problems in {} entries", self.problem_count, self.size)?;
+        if let Some(first) = self.first_bad {
+            write!(f, ", first bad sequence {first}")?;
+        }
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
 impl CheckReport {
     /// Whether both copies are whole and the same.
     #[must_use]

@@ -26,7 +26,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let id = request.into_inner().decision_id;
-        let recorded = self.read(move |service| tell(service.decision(&id)?)).await?;
+        let recorded = self.read(move |service| show(service, &id)).await?;
         Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
     }
 
@@ -35,19 +35,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         request: Request<v1::ListDecisionsRequest>,
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
         let request = request.into_inner();
-        let page = self
-            .read(move |service| {
-                let filter = filter(&request)?;
-                let told = |recorded| {
-                    let told = tell(recorded)?;
-                    let length = told.encoded_len();
-                    Ok((told, length))
-                };
-                service.decisions(&filter, request.page_size, &request.page_token, PAGE_BYTES_MAX, told)
-            })
-            .await?;
-        let response =
-            v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token };
+        let response = self.read(move |service| list(service, &request, PAGE_BYTES_MAX)).await?;
         Ok(Response::new(response))
     }
 }
@@ -65,6 +53,33 @@ impl DecisionLog {
         });
         read.map_err(|refusal| status(&refusal))
     }
+}
+
+/// The decision of this id with its request, as `GetDecision` tells it. Reads the disk.
+///
+/// # Errors
+/// As [`Service::decision`].
+pub fn show(service: &Service, id: &str) -> Result<v1::RecordedDecision, Refusal> {
+    tell(service.decision(id)?)
+}
+
+/// A page of at most `bytes_max` bytes, as `ListDecisions` tells it. Reads the disk.
+///
+/// # Errors
+/// As [`Service::decisions`].
+pub fn list(
+    service: &Service,
+    request: &v1::ListDecisionsRequest,
+    bytes_max: usize,
+) -> Result<v1::ListDecisionsResponse, Refusal> {
+    let filter = filter(request)?;
+    let told = |recorded| {
+        let told = tell(recorded)?;
+        let length = told.encoded_len();
+        Ok((told, length))
+    };
+    let page = service.decisions(&filter, request.page_size, &request.page_token, bytes_max, told)?;
+    Ok(v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token })
 }
 
 fn tell(recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {

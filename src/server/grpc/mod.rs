@@ -16,7 +16,7 @@ use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use check::{Answers, ExportControl};
-pub use log::DecisionLog;
+pub use log::{DecisionLog, list, show};
 use server::export_control_service_server::ExportControlServiceServer;
 
 use super::{Draining, limits::MESSAGE_BYTES_MAX};

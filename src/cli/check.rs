@@ -1,0 +1,159 @@
+//! `slagboom check`: requests from files, decided in place or by a daemon.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::Args;
+use jiff::Timestamp;
+
+use super::exit::{Done, Exit, Failure};
+use super::input::{Asked, read};
+use super::{Format, Language, answer, client, print, rules};
+use crate::cases::{Given, parse_given};
+use crate::clock::{Clock, System};
+use crate::domain::request::FieldViolation;
+use crate::engine::{Known, Question, assess, settle};
+use crate::proto::v1;
+use crate::screening;
+use crate::server::grpc::{convert, render};
+use crate::service::{Answer, Snapshot};
+
+/// Exit 0 when all are permitted, 1 when not all, 2 when one is malformed or the daemon cannot be reached.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Files with one request, a list of them, or worked cases; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Ask the daemon here (`http://127.0.0.1:7443` or `unix:PATH`); a request without `request_id` is asked as a dry run
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Folder of the rulebook, when deciding in place [default: the built-in one]
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    rules: Option<PathBuf>,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Language of texts for people
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
+}
+
+impl Check {
+    pub fn run(self) -> Done {
+        let mut asked = Vec::new();
+        let mut is_single = self.files.len() == 1;
+        for path in &self.files {
+            let input = read(path)?;
+            is_single &= input.is_single;
+            asked.extend(input.asked);
+        }
+        let answers = match &self.server {
+            Some(server) => self.ask(server, asked)?,
+            None => self.decide(asked)?,
+        };
+        let mut exit = Exit::Fine;
+        let mut documents = Vec::new();
+        for (label, told) in answers {
+            match told {
+                Ok(decision) => {
+                    if decision.outcome() != v1::Outcome::Permitted {
+                        exit = exit.max(Exit::No);
+                    }
+                    match self.format {
+                        Format::Json => {
+                            let response = v1::CheckExportResponse { decision: Some(decision) };
+                            documents.push(answer::json(&response, "slagboom.v1.CheckExportResponse")?);
+                        }
+                        Format::Human => print::out(&answer::human(&label, &decision, self.lang))?,
+                    }
+                }
+                Err(failure) => exit = exit.max(failure.told()),
+            }
+        }
+        if self.format == Format::Json {
+            match (is_single, documents.as_slice()) {
+                (true, [only]) => print::json(only)?,
+                (true, _) => {}
+                (false, all) => print::json(&all)?,
+            }
+        }
+        Ok(exit)
+    }
+
+    fn ask(&self, server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
+        client::runtime()?.block_on(async {
+            let mut control = client::control(client::connect(server).await?);
+            let mut answers = Vec::with_capacity(asked.len());
+            for Asked { label, mut request, given } in asked {
+                if given.is_some_and(|given| given != crate::rulebook::case::GivenDoc::default()) {
+                    anstream::eprintln!("slagboom: {label}: a daemon does not take what the case gives; only the request is sent");
+                }
+                if request.request_id.as_deref().is_none_or(str::is_empty) {
+                    request.dry_run = true;
+                }
+                let told = match convert::request_message(request) {
+                    Err(text) => Err(Failure::from(anyhow!("{label}: known_at: `{text}` is not an RFC 3339 instant"))),
+                    Ok(message) => match control.check_export(message).await {
+                        Ok(response) => response.into_inner().decision.ok_or_else(|| Failure::from(anyhow!("{label}: an empty answer"))),
+                        Err(status) => Err(client::failure(&label, &status)),
+                    },
+                };
+                answers.push((label, told));
+            }
+            Ok(answers)
+        })
+    }
+
+    fn decide(&self, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
+        let snapshot = Arc::new(Snapshot::of(rules::load(self.rules.as_deref())?));
+        let now_ms = System.now_ms();
+        Ok(asked.into_iter().map(|asked| (asked.label.clone(), decide(&snapshot, now_ms, asked))).collect())
+    }
+}
+
+/// What came of one request.
+type Told = Result<v1::Decision, Failure>;
+
+/// Decides one request in place: nothing is recorded.
+fn decide(snapshot: &Arc<Snapshot>, now_ms: i64, asked: Asked) -> Told {
+    let book = &snapshot.rulebook;
+    let Asked { label, mut request, given } = asked;
+    request.dry_run = true;
+    let export = request.parse(&book.vocabulary).map_err(|violations| malformed(&label, &violations))?;
+    let is_case = given.is_some();
+    let given = match given {
+        None => Given::default(),
+        Some(given) => parse_given(&given).map_err(|violations| malformed(&label, &violations))?,
+    };
+    let now = Timestamp::from_millisecond(now_ms)?;
+    let nothing = BTreeMap::new();
+    let recorded_at = if is_case { &given.recorded_at } else { &nothing };
+    let known = if is_case {
+        Known::Always { at: export.known_at, recorded_at }
+    } else {
+        Known::At(export.known_at.unwrap_or(now))
+    };
+    let hits = screening::exact(book, &export, &given.listed_parties);
+    let question = Question { book, export: &export, known, hits: &hits, rates: &given.standing.rates };
+    let decision = settle(book, &export, &given.standing, &assess(&question));
+    Ok(render::decision(&Answer {
+        decision,
+        export,
+        snapshot: snapshot.clone(),
+        caller: "local".into(),
+        sequence: None,
+        time_ms: now_ms,
+        engine_version: env!("CARGO_PKG_VERSION").into(),
+        from_record: false,
+    }))
+}
+
+fn malformed(label: &str, violations: &[FieldViolation]) -> Failure {
+    let mut text = format!("{label}: INVALID_REQUEST");
+    for violation in violations {
+        text = format!("{text}\n  {}: {}", violation.field, violation.description);
+    }
+    Failure::from(anyhow!(text))
+}

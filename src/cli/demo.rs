@@ -1,0 +1,198 @@
+//! `slagboom demo`: the product at work, in one command.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use include_dir::{Dir, include_dir};
+use tokio::sync::oneshot;
+
+use super::exit::{Done, Exit, Failure};
+use super::{Language, answer, client, input, print, serve};
+use crate::clock::System;
+use crate::config::Listen;
+use crate::domain::request::RawRequest;
+use crate::proto::v1;
+use crate::rulebook::{Bundle, compile};
+use crate::server::grpc::convert;
+use crate::server::{self, Listener, ServeError, ServeOptions};
+use crate::service::Service;
+use crate::store::{Options, check_folder};
+
+static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
+
+/// Starts a daemon on a temporary folder, sends it the shipped examples over real gRPC, checks the log, and stops.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Language of texts for people
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
+}
+
+impl Demo {
+    pub fn run(self) -> Done {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        let compiled = compile(Bundle::built_in());
+        let rulebook = compiled.rulebook.ok_or_else(|| anyhow!("the built-in rulebook does not compile"))?;
+        let rulebook = serve::in_force(rulebook)?;
+        let service = Arc::new(server::open(Options::new(&data), rulebook, Arc::new(System), 1_024)?);
+        let daemon = Daemon::start(service.clone())?;
+        print::out(&format!(
+            "A daemon listens on {}, with its log in a temporary folder. It is asked:\n\n",
+            daemon.address
+        ))?;
+        let asked = self.ask(&daemon.address);
+        daemon.stop()?;
+        drop(service);
+        let asked = asked?;
+        let report = check_folder(&Options::new(&data))?;
+        let mut text = String::new();
+        let _ = writeln!(text, "{}", print::bold("The log, read back and rehashed in both of its copies:"));
+        let _ = writeln!(text, "  {report}");
+        let _ = writeln!(
+            text,
+            "\nThe same daemon for good: slagboom serve. It has answered {asked} questions here."
+        );
+        print::out(&text)?;
+        if report.is_sound() {
+            Ok(Exit::Fine)
+        } else {
+            Err(Failure::new(Exit::No, anyhow!("the log is not sound")))
+        }
+    }
+
+    /// Sends every example, one of them twice, and one that is malformed.
+    fn ask(&self, address: &Listen) -> Result<usize, Failure> {
+        let requests = examples()?;
+        client::runtime()?.block_on(async {
+            let mut control = client::control(client::connect(&address.to_string()).await?);
+            for (title, request) in &requests {
+                let message = message(request.clone())?;
+                let response = control.check_export(message).await.map_err(|status| client::failure(title, &status))?;
+                let decision = response.into_inner().decision.unwrap_or_default();
+                print::out(&format!("{}\n", answer::human(title, &decision, self.lang)))?;
+            }
+            if let Some((_, again)) = requests.first() {
+                let response = control.check_export(message(again.clone())?).await;
+                let response = response.map_err(|status| client::failure("the retry", &status))?;
+                let decision = response.into_inner().decision.unwrap_or_default();
+                print::out(&format!(
+                    "{}\n  the same request again is answered from the record: decision {} at sequence {}, nothing decided twice\n\n",
+                    print::bold("A retry"),
+                    decision.decision_id,
+                    decision.sequence.unwrap_or_default()
+                ))?;
+            }
+            let bad = message(malformed())?;
+            if let Err(status) = control.check_export(bad).await {
+                print::out(&format!("{}\n", print::bold("A malformed request is an error that names every bad field, and is never a decision")))?;
+                let details = tonic_types::StatusExt::get_error_details(&status);
+                for violation in details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default() {
+                    print::out(&format!("  {}: {}\n", violation.field, violation.description))?;
+                }
+                print::out("\n")?;
+            }
+            Ok(requests.len())
+        })
+    }
+}
+
+/// The shipped examples in the order of their names, with the sentence that each begins with.
+fn examples() -> Result<Vec<(String, RawRequest)>, Failure> {
+    let mut files: Vec<_> = EXAMPLES
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    files.sort_by_key(|file| file.path());
+    let mut requests = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.path().display().to_string();
+        let text = file.contents_utf8().with_context(|| format!("`{name}` is no text"))?;
+        let title = text.lines().next().unwrap_or_default().trim_start_matches('#').trim().to_owned();
+        let asked = input::parse(&name, text)?.asked;
+        requests.extend(asked.into_iter().map(|asked| (title.clone(), asked.request)));
+    }
+    Ok(requests)
+}
+
+fn message(request: RawRequest) -> Result<v1::CheckExportRequest, Failure> {
+    convert::request_message(request).map_err(|text| anyhow!("`{text}` is not an RFC 3339 instant").into())
+}
+
+/// A request as a tired clerk might send it.
+fn malformed() -> RawRequest {
+    use crate::domain::request::{RawGoods, RawParty, RawPlace};
+    let party = |name: &str, country: &str| {
+        Some(RawParty { name: name.to_owned(), country: country.to_owned(), ..RawParty::default() })
+    };
+    RawRequest {
+        request_id: Some("demo-malformed".to_owned()),
+        export_date: "2022-02-30".to_owned(),
+        exporter: party("Voorbeeld Netwerken BV", "NL"),
+        goods: vec![RawGoods {
+            line: 1,
+            code: Some("5AOO2".to_owned()),
+            quantity: "-30".to_owned(),
+            unit: "pcs".to_owned(),
+            value: "45.000,00".to_owned(),
+            currency: "EURO".to_owned(),
+            ..RawGoods::default()
+        }],
+        consignee: party("Kundu Systems", "IN"),
+        end_user: party("Kundu Systems", "UK"),
+        destination: Some(RawPlace { country: "IN".to_owned(), ..RawPlace::default() }),
+        ..RawRequest::default()
+    }
+}
+
+/// A daemon on a thread of its own.
+struct Daemon {
+    address: Listen,
+    shutdown: oneshot::Sender<()>,
+    thread: thread::JoinHandle<Result<(), ServeError>>,
+}
+
+impl Daemon {
+    fn start(service: Arc<Service>) -> Result<Self, Failure> {
+        let (shutdown, ended) = oneshot::channel::<()>();
+        let (tell, bound) = std::sync::mpsc::channel();
+        let options = ServeOptions {
+            threads: 1,
+            work_stealing: false,
+            reflection: true,
+            grace: Duration::from_secs(10),
+        };
+        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async move {
+                let listener = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).await?;
+                // An error means that nobody waits any more.
+                drop(tell.send(listener.address().clone()));
+                let served =
+                    server::run(listener, service.clone(), options, async move { drop(ended.await) }).await;
+                service.close();
+                served
+            })
+        })?;
+        match bound.recv() {
+            Ok(address) => Ok(Self { address, shutdown, thread }),
+            Err(_) => match thread.join() {
+                Ok(Err(error)) => Err(error.into()),
+                _ => Err(anyhow!("the daemon did not start").into()),
+            },
+        }
+    }
+
+    fn stop(self) -> Result<(), Failure> {
+        // An error means that it has ended already.
+        let _ = self.shutdown.send(());
+        match self.thread.join() {
+            Ok(served) => Ok(served?),
+            Err(_) => Err(anyhow!("the daemon ended by a fault").into()),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! `slagboom log`: recorded decisions, found again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::exit::{Done, Exit, Failure};
+use super::{Format, Language, answer, client, print};
+use crate::clock::System;
+use crate::proto::v1;
+use crate::server;
+use crate::server::grpc;
+use crate::server::limits::PAGE_BYTES_MAX;
+use crate::service::{Refusal, Service};
+use crate::store::Options;
+
+/// Where a daemon listens when nothing else is said.
+const SERVER_DEFAULT: &str = "http://127.0.0.1:7443";
+
+/// Reads from a daemon, or from a data folder on which no daemon runs.
+#[derive(Args, Debug)]
+pub struct Log {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List decisions, newest first
+    List(List),
+    /// Show one decision
+    Show(Show),
+}
+
+#[derive(Args, Debug)]
+struct Source {
+    /// Ask the daemon here [default: http://127.0.0.1:7443]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// Read this data folder; no daemon may run on it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    #[command(flatten)]
+    source: Source,
+    /// Name of the exporter
+    #[arg(long, value_name = "NAME", default_value_t)]
+    exporter: String,
+    /// Name of any other party
+    #[arg(long, value_name = "NAME", default_value_t)]
+    party: String,
+    /// Country or region of destination
+    #[arg(long, value_name = "CODE", default_value_t)]
+    destination: String,
+    /// Control code: the code and everything under it
+    #[arg(long, value_name = "CODE", default_value_t)]
+    eccn: String,
+    /// Outcome, such as `PROHIBITED`
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+    outcome: Option<v1::Outcome>,
+    /// Id of a rule among the findings
+    #[arg(long, value_name = "RULE", default_value_t)]
+    rule: String,
+    /// Recorded at or after this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT")]
+    from: Option<Timestamp>,
+    /// Recorded before this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT")]
+    until: Option<Timestamp>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+#[derive(Args, Debug)]
+struct Show {
+    /// Id of the decision
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    source: Source,
+    /// Language of texts for people
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
+}
+
+impl Log {
+    pub fn run(self) -> Done {
+        match self.verb {
+            Verb::List(list) => list.run(),
+            Verb::Show(show) => show.run(),
+        }
+    }
+}
+
+fn outcome(text: &str) -> Result<v1::Outcome, String> {
+    let name = format!("OUTCOME_{}", text.to_ascii_uppercase());
+    let found = v1::Outcome::from_str_name(&name).filter(|outcome| *outcome != v1::Outcome::Unspecified);
+    found.ok_or_else(|| {
+        "one of PERMITTED, LICENCE_REQUIRED, LICENCE_INSUFFICIENT, REVIEW, LICENCE_SUSPENDED, PROHIBITED"
+            .to_owned()
+    })
+}
+
+/// Opens a data folder to read from it.
+fn open(folder: &Path) -> Result<Service, Failure> {
+    if !folder.exists() {
+        return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
+    }
+    let service = server::open_to_read(Options::new(folder), Arc::new(System));
+    Ok(service.with_context(|| format!("the data folder `{}`", folder.display()))?)
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure::from(refusal)
+}
+
+impl List {
+    fn run(self) -> Done {
+        let decisions = match &self.source.data {
+            Some(folder) => self.from_folder(folder)?,
+            None => self.from_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
+        };
+        match self.source.format {
+            Format::Json => {
+                let response = v1::ListDecisionsResponse { decisions, next_page_token: String::new() };
+                print::json(&answer::json(&response, "slagboom.v1.ListDecisionsResponse")?)?;
+            }
+            Format::Human => print::out(&table(&decisions))?,
+        }
+        Ok(Exit::Fine)
+    }
+
+    fn request(&self, page_token: String) -> v1::ListDecisionsRequest {
+        let wire = |at: Option<Timestamp>| at.map(|at| grpc::convert::timestamp(at.as_millisecond()));
+        v1::ListDecisionsRequest {
+            page_size: i32::try_from(self.limit).unwrap_or(i32::MAX),
+            page_token,
+            exporter: self.exporter.clone(),
+            party: self.party.clone(),
+            destination: self.destination.clone(),
+            eccn: self.eccn.clone(),
+            outcome: self.outcome.unwrap_or_default().into(),
+            rule: self.rule.clone(),
+            recorded_from: wire(self.from),
+            recorded_until: wire(self.until),
+        }
+    }
+
+    /// Pages until there are enough, or no more.
+    fn from_server(&self, server: &str) -> Result<Vec<v1::RecordedDecision>, Failure> {
+        client::runtime()?.block_on(async {
+            let mut log = client::log(client::connect(server).await?);
+            let mut found = Vec::new();
+            let mut token = String::new();
+            loop {
+                let page = log.list_decisions(self.request(token)).await;
+                let page = page.map_err(|status| client::failure("log list", &status))?.into_inner();
+                found.extend(page.decisions);
+                token = page.next_page_token;
+                if token.is_empty() || found.len() >= self.limit {
+                    found.truncate(self.limit);
+                    return Ok(found);
+                }
+            }
+        })
+    }
+
+    fn from_folder(&self, folder: &Path) -> Result<Vec<v1::RecordedDecision>, Failure> {
+        let service = open(folder)?;
+        let mut found = Vec::new();
+        let mut token = String::new();
+        loop {
+            let page = grpc::list(&service, &self.request(token), PAGE_BYTES_MAX).map_err(refused)?;
+            found.extend(page.decisions);
+            token = page.next_page_token;
+            if token.is_empty() || found.len() >= self.limit {
+                found.truncate(self.limit);
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn table(decisions: &[v1::RecordedDecision]) -> String {
+    let mut text = String::new();
+    for decision in decisions.iter().filter_map(|recorded| recorded.decision.as_ref()) {
+        let at = decision
+            .recorded_at
+            .as_ref()
+            .and_then(grpc::convert::instant)
+            .map_or_else(String::new, |at| at.to_string());
+        let rules: Vec<&str> = decision
+            .findings
+            .iter()
+            .filter(|finding| finding.outcome() != v1::Outcome::Unspecified)
+            .map(|finding| finding.rule.as_str())
+            .collect();
+        text += &format!(
+            "{:>8}  {}  {:<20}  {:<20}  {}  {}  {}\n",
+            decision.sequence.unwrap_or_default(),
+            decision.decision_id,
+            at,
+            answer::outcome(decision.outcome()),
+            decision.export_date,
+            decision.request_id,
+            print::dim(&rules.join(" "))
+        );
+    }
+    if decisions.is_empty() {
+        text.push_str("no decisions\n");
+    }
+    text
+}
+
+impl Show {
+    fn run(self) -> Done {
+        let recorded = match &self.source.data {
+            Some(folder) => grpc::show(&open(folder)?, &self.id).map_err(refused)?,
+            None => self.from_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
+        };
+        match self.source.format {
+            Format::Json => {
+                let response = v1::GetDecisionResponse { recorded: Some(recorded) };
+                print::json(&answer::json(&response, "slagboom.v1.GetDecisionResponse")?)?;
+            }
+            Format::Human => {
+                let decision = recorded.decision.unwrap_or_default();
+                print::out(&answer::human(&decision.request_id, &decision, self.lang))?;
+            }
+        }
+        Ok(Exit::Fine)
+    }
+
+    fn from_server(&self, server: &str) -> Result<v1::RecordedDecision, Failure> {
+        client::runtime()?.block_on(async {
+            let mut log = client::log(client::connect(server).await?);
+            let request = v1::GetDecisionRequest { decision_id: self.id.clone() };
+            let response =
+                log.get_decision(request).await.map_err(|status| client::failure("log show", &status))?;
+            response.into_inner().recorded.ok_or_else(|| anyhow!("an empty answer").into())
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line, one file a verb.
+//!
+//! Others script against it: exit codes are those of [`Exit`], data goes to standard output, talk to standard error.
+
+#[cfg(feature = "daemon")]
+mod answer;
+#[cfg(feature = "daemon")]
+mod check;
+#[cfg(feature = "daemon")]
+mod client;
+#[cfg(feature = "daemon")]
+mod demo;
+mod exit;
+#[cfg(feature = "daemon")]
+mod input;
+mod lint;
+#[cfg(feature = "daemon")]
+mod log;
+mod print;
+mod rules;
+#[cfg(feature = "daemon")]
+mod serve;
+mod test;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::Exit;
+
+/// Export-control decisions: may this export go, and on what legal ground?
+///
+/// Exit codes: 0 fine, 1 the answer is no, 2 cannot run, 3 the rulebook does not compile, 4 rulebook tests fail,
+/// 64 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "slagboom", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the product at work: a daemon, the shipped examples over real gRPC, the log checked
+    #[cfg(feature = "daemon")]
+    Demo(demo::Demo),
+    /// Run the daemon
+    #[cfg(feature = "daemon")]
+    Serve(serve::Serve),
+    /// Decide requests from files: in place and unrecorded, or by a daemon
+    #[cfg(feature = "daemon")]
+    Check(check::Check),
+    /// Run worked cases through the engine
+    Test(test::Test),
+    /// Say everything that is wrong with a rulebook folder
+    Lint(lint::Lint),
+    /// Find recorded decisions again
+    #[cfg(feature = "daemon")]
+    Log(log::Log),
+}
+
+/// How a verb prints its data.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// The language of texts for people.
+#[cfg(feature = "daemon")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Dutch.
+    Nl,
+}
+
+impl Cli {
+    /// Runs the verb.
+    #[must_use]
+    pub fn run(self) -> Exit {
+        let done = match self.command {
+            #[cfg(feature = "daemon")]
+            Command::Demo(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Serve(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Check(verb) => verb.run(),
+            Command::Test(verb) => verb.run(),
+            Command::Lint(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Log(verb) => verb.run(),
+        };
+        done.unwrap_or_else(|failure| failure.told())
+    }
+}
