@@ -51,7 +51,7 @@ pub enum StoreError {
         why: String,
     },
     /// Something is larger than the store takes.
-    #[error("{what} is {length} bytes long, more than {limit}")]
+    #[error("{what} is {length} long, more than {limit}")]
     TooLarge {
         /// What is too large.
         what: &'static str,
