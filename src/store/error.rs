@@ -31,7 +31,7 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// No space is left (or none but the reserve). Nothing was recorded; append again when there is space.
-    #[error("no space is left for `{}`; nothing was recorded", path.display())]
+    #[error("too little space is left for `{}`; nothing was recorded", path.display())]
     Full {
         /// The folder or file.
         path: PathBuf,
