@@ -13,7 +13,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -21,9 +21,11 @@ use slagboom::ledger::{Body, Digest, Entry, EntryKind, commitment};
 use slagboom::store::{Derived, Opened, Options, Record, RequestKey, Store, Term, journal_alone};
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().is_some_and(|word| word == LARGE) {
-        return large(arguments.next().unwrap().parse().unwrap());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [WRITE, dir, records] => return write_large(Path::new(dir), records.parse().unwrap()),
+        [READ, dir] => return read_large(Path::new(dir)),
+        _ => {}
     }
     let records = std::env::var("APPEND_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
     println!("| batch | records | what | records/s | of raw | CPU µs/record | disk ÷ entry and body |");
@@ -31,19 +33,29 @@ fn main() {
     for (batch, records) in [(1, records.min(100_000)), (64, records), (1_024, records)] {
         compare(batch, records);
     }
-    // In a process of its own, so that memory is what this alone takes.
+    // Each in a process of its own, so that memory is what this alone takes.
+    let dir = folder("large");
     let this = std::env::current_exe().unwrap();
-    Command::new(this).arg(LARGE).arg((5 * records).to_string()).status().unwrap();
+    Command::new(&this).arg(WRITE).arg(&dir).arg((5 * records).to_string()).status().unwrap();
+    Command::new(&this).arg(READ).arg(&dir).status().unwrap();
+    fs::remove_dir_all(&dir).unwrap();
 }
 
-const LARGE: &str = "large";
+const WRITE: &str = "write-large";
+const READ: &str = "read-large";
+
+/// A fresh folder of this name that does not exist yet.
+fn folder(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("slagboom-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
 
 fn compare(batch: u64, records: u64) {
     let mut raw = Meter::default();
     let mut journal = Meter::default();
     let mut whole = Meter::default();
-    let root = std::env::temp_dir().join(format!("slagboom-append-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&root);
+    let root = folder("append");
     fs::create_dir_all(root.join("alone")).unwrap();
     let mut file = File::create(root.join("raw")).unwrap();
     let opened = Store::open(&Options::new(root.join("store")), derive).unwrap();
@@ -94,37 +106,31 @@ fn compare(batch: u64, records: u64) {
     fs::remove_dir_all(&root).unwrap();
 }
 
-/// Start and memory of a large log.
-fn large(records: u64) {
-    let root = std::env::temp_dir().join(format!("slagboom-large-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&root);
+/// Start and memory of an empty log, and of one that grows large.
+fn write_large(dir: &Path, records: u64) {
     let start = Instant::now();
-    drop(Store::open(&Options::new(&root), derive).unwrap());
+    drop(Store::open(&Options::new(dir), derive).unwrap());
     let again = Instant::now();
-    let opened = Store::open(&Options::new(&root), derive).unwrap();
+    let Opened { store, mut writer, .. } = Store::open(&Options::new(dir), derive).unwrap();
     println!(
-        "\nempty: made in {:?}, opened in {:?}, resident {} MiB",
+        "\nempty: made in {:?}, opened in {:?}, resident {}",
         again - start,
         again.elapsed(),
         resident()
     );
-    let Opened { store, mut writer, .. } = opened;
     while store.size() < records {
         let batch: Vec<Record> = (0..256).map(|row| record(store.size() + row)).collect();
         writer.append(&batch).unwrap();
     }
-    println!(
-        "{} records: resident {} MiB after writing, {} + {}",
-        store.size(),
-        resident(),
-        size_of(&root.join("journal")),
-        size_of(&root.join("sled"))
-    );
-    drop((store, writer));
+    println!("{} records in batches of 256: resident {} after writing", store.size(), resident());
+}
+
+/// Start, memory and reads of a large log.
+fn read_large(dir: &Path) {
     let start = Instant::now();
-    let Opened { store, notices, .. } = Store::open(&Options::new(&root), derive).unwrap();
+    let Opened { store, notices, .. } = Store::open(&Options::new(dir), derive).unwrap();
     assert!(notices.is_empty(), "{notices:?}");
-    println!("opened in {:?}, resident {} MiB", start.elapsed(), resident());
+    println!("opened in {:?}, resident {}", start.elapsed(), resident());
     let keys: Vec<RequestKey> =
         (0..100_000).map(|row| record(row * 7_919 % store.size()).request_key.unwrap()).collect();
     let start = Instant::now();
@@ -153,9 +159,7 @@ fn large(records: u64) {
     let start = Instant::now();
     assert!(store.check().unwrap().is_sound());
     println!("check of both copies: {:.0} records/s", store.size() as f64 / start.elapsed().as_secs_f64());
-    println!("resident {} MiB at the end", resident());
-    drop(store);
-    fs::remove_dir_all(&root).unwrap();
+    println!("resident {} at the end", resident());
 }
 
 #[derive(Default)]
@@ -201,11 +205,14 @@ fn cpu() -> Duration {
     Duration::from_millis(10 * (ticks(11) + ticks(12)))
 }
 
-/// Resident memory in MiB.
-fn resident() -> u64 {
+/// Resident memory now, and the most it ever was.
+fn resident() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
+    let mib = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
+    };
+    format!("{} MiB (at most {})", mib("VmRSS"), mib("VmHWM"))
 }
 
 fn size_of(dir: &Path) -> u64 {

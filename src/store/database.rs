@@ -1,8 +1,10 @@
 //! sled: the second copy, and what is derived. The only module that says its name to the compiler.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use sled::{Batch, IVec, Mode, Tree};
 
@@ -12,8 +14,8 @@ use crate::store::error::StoreError;
 use crate::store::pack::{CHUNK_LENGTH_MAX, Frames, PACK_LENGTH_MAX, Pack};
 
 /// sled makes no blob files, which it never syncs, while 17 values fit a quarter of a segment. Blocks are the
-/// largest, at 29,000 bytes.
-const SEGMENT_BYTES: usize = 2 << 20;
+/// largest, at 14,500 bytes.
+const SEGMENT_BYTES: usize = 1 << 20;
 const TREE_KEY: &[u8] = b"tree";
 /// Snapshots of the fold that are kept: the last, and the one before in case the last is damaged.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -40,6 +42,7 @@ pub(super) struct Database {
 impl Database {
     /// Opens or creates the database.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Database, StoreError> {
+        wait_for_lock(path);
         remove_half_made_snapshots(path);
         guarded(|| {
             let config = sled::Config::new()
@@ -165,20 +168,6 @@ impl Database {
         Ok(())
     }
 
-    /// All blocks, ascending, given to `visit`, which says whether to go on.
-    pub(super) fn blocks(&self, mut visit: impl FnMut(u64, &[u8]) -> bool) -> Result<(), StoreError> {
-        guarded(|| {
-            for item in &self.blocks {
-                let (key, value) = item?;
-                let Some(first) = sequence_of(&key) else { break };
-                if !visit(first, &value) {
-                    break;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// The value of the block that begins with this record.
     pub(super) fn block(&self, first: u64) -> Result<Option<IVec>, StoreError> {
         guarded(|| self.blocks.get(first.to_be_bytes()))
@@ -264,6 +253,19 @@ impl Database {
     /// Hands everything to the operating system and asks it to write.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         guarded(|| self.db.flush().map(drop))
+    }
+}
+
+/// Waits a second for sled's own lock. No other process has it, because the folder is ours; but a child that
+/// was just forked may for a moment, and sled would give an error that makes the database seem broken.
+fn wait_for_lock(path: &Path) {
+    let Ok(file) = File::open(path.join("db")) else { return };
+    for _ in 0..100 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            // Any other error is sled's to meet and to tell.
+            Ok(()) | Err(TryLockError::Error(_)) => return,
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// No space is left (or none but the reserve). Nothing was recorded; append again when there is space.
-    #[error("no space is left for `{}`; nothing was recorded", path.display())]
+    #[error("too little space is left for `{}`; nothing was recorded", path.display())]
     Full {
         /// The folder or file.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum StoreError {
         why: String,
     },
     /// Something is larger than the store takes.
-    #[error("{what} is {length} bytes long, more than {limit}")]
+    #[error("{what} is {length} long, more than {limit}")]
     TooLarge {
         /// What is too large.
         what: &'static str,

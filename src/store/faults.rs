@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::ledger::{Body, Digest, Entry, EntryKind, commitment};
 use crate::store::disk::{Disk, SystemDisk};
-use crate::store::{Derived, Opened, Options, Record, Store, StoreError};
+use crate::store::{Derived, Notice, Opened, Options, Record, Store, StoreError};
 
 /// A disk that works until it is told what to fail at.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ const SOUND: u8 = 0;
 const HALF_WRITE: u8 = 1;
 /// Reserving finds no space.
 const NO_RESERVE: u8 = 2;
-/// The volume is filled up to the reserve.
+/// The volume is filled into the reserve.
 const NO_SPACE: u8 = 3;
 /// A write error of the device surfaces in fdatasync.
 const SYNC_ERROR: u8 = 4;
@@ -72,7 +72,7 @@ impl Disk for FaultyDisk {
     }
 
     fn space(&self, file: &File) -> io::Result<u64> {
-        if self.is(&[NO_SPACE]) { Ok(64 << 20) } else { SystemDisk.space(file) }
+        if self.is(&[NO_SPACE]) { Ok((64 << 20) - 1) } else { SystemDisk.space(file) }
     }
 }
 
@@ -120,6 +120,25 @@ fn a_full_disk_records_nothing_and_the_store_goes_on_when_there_is_space() {
         let Opened { store, notices, .. } = open(dir.path(), &disk);
         assert_eq!((store.size(), notices), (3, Vec::new()), "fault {fault}");
     }
+}
+
+#[test]
+fn a_database_is_not_thrown_away_while_there_is_no_space_for_another() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), FaultyDisk::default());
+    let Opened { store, mut writer, .. } = open(dir.path(), &disk);
+    writer.append(&[record(0, 10)]).unwrap();
+    drop((store, writer));
+    let file = dir.path().join("sled/conf");
+    std::fs::write(&file, b"unreadable").unwrap();
+    disk.set(NO_SPACE);
+    let options = Options::new(dir.path());
+    let error = Store::open_on(Box::new(disk.clone()), &options, |_, _| Derived::default()).unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"unreadable");
+    disk.set(SOUND);
+    let Opened { store, notices, .. } = open(dir.path(), &disk);
+    assert!(matches!(notices[..], [Notice::DatabaseRebuilt { records: 1, .. }]), "{notices:?}");
+    assert!(store.check().unwrap().is_sound());
 }
 
 #[test]

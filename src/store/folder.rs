@@ -17,7 +17,15 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) dir: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing the file would do, but for a child that was just forked and has not yet run its program:
+        // it holds the file open too.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -36,7 +44,7 @@ impl Folder {
         if Folder::check_format(dir)? {
             write_durably(&dir.join(FORMAT_FILE), format!("{FORMAT}\n").as_bytes())?;
         }
-        Ok(Folder { dir: dir.to_owned(), _lock: lock })
+        Ok(Folder { dir: dir.to_owned(), lock })
     }
 
     /// The same where there must be a store already.
@@ -46,7 +54,7 @@ impl Folder {
             let found = "no store in it".to_owned();
             return Err(StoreError::Version { dir: dir.to_owned(), found, expected: FORMAT });
         }
-        Ok(Folder { dir: dir.to_owned(), _lock: Folder::lock(dir)? })
+        Ok(Folder { dir: dir.to_owned(), lock: Folder::lock(dir)? })
     }
 
     pub(super) fn journal(&self) -> PathBuf {

@@ -135,12 +135,18 @@ impl Journal {
         Ok(())
     }
 
-    fn reserve(&mut self, end: u64) -> Result<(), StoreError> {
+    /// Whether so many bytes can be written and the reserve is left.
+    pub(super) fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
         let space = self.disk.space(&self.file).map_err(StoreError::io("look at", &self.path))?;
-        let wanted = end.next_multiple_of(RESERVE_STEP);
-        if space < (wanted - self.reserved).saturating_add(self.reserve_bytes) {
+        if space < bytes.saturating_add(self.reserve_bytes) {
             return Err(StoreError::Full { path: self.path.clone() });
         }
+        Ok(())
+    }
+
+    fn reserve(&mut self, end: u64) -> Result<(), StoreError> {
+        let wanted = end.next_multiple_of(RESERVE_STEP);
+        self.check_space(wanted - self.reserved)?;
         if let Err(error) = self.disk.reserve(&self.file, self.reserved, wanted) {
             let error = StoreError::io("reserve space in", &self.path)(error);
             // A reservation may have been made in part; zeros after the end say nothing, but take space.

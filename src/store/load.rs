@@ -26,14 +26,13 @@ pub(super) struct Loaded {
 /// short and that nobody was answered from, and is taken away.
 pub(super) fn load(database: &Database, derive: Derive) -> Result<Loaded, StoreError> {
     let mut index = Index::default();
-    let mut whole = true;
-    database.blocks(|first, value| {
-        whole = first == index.blocks_end()
-            && Block::decode(value).and_then(|block| index.add_block(first, &block)).is_some();
-        whole
-    })?;
-    if !whole {
-        return Err(altered(format!("the block of sequence {} is missing or altered", index.blocks_end())));
+    // One by one, and not by an iterator: sled looks to its cache's limit at every so many reads of a page,
+    // and an iterator reads each once, so that all would stay in memory.
+    while let Some(value) = database.block(index.blocks_end())? {
+        let first = index.blocks_end();
+        let block = Block::decode(&value).filter(|block| !block.times_ms.is_empty());
+        let added = block.and_then(|block| index.add_block(first, &block));
+        added.ok_or_else(|| altered(format!("the block of sequence {first} is altered")))?;
     }
     let mut tree = database.tree()?;
     let start = tree.size().min(index.blocks_end());

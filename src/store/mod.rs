@@ -63,20 +63,20 @@
 //!
 //! # sled
 //!
-//! Segments of 8 MiB and values under 32 KiB, so that sled makes no blob files, which it never syncs.
+//! Segments of 1 MiB and values under 15 KiB, so that sled makes no blob files, which it never syncs.
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `packs` | u64 first sequence number | a pack of up to 32,000 bytes of frames; consecutive from 0 |
+//! | `packs` | u64 first sequence number | a pack of up to 8,000 bytes of frames; consecutive from 0 |
 //! | `pending` | u64 first sequence number | the same for the newest small commits, until a pack is full |
-//! | `chunks` | u64 sequence number, u32 chunk | 32,000 bytes at a time of a record larger than a pack |
-//! | `blocks` | u64 first sequence number | what is derived from up to 512 records |
+//! | `chunks` | u64 sequence number, u32 chunk | 8,000 bytes at a time of a record larger than a pack |
+//! | `blocks` | u64 first sequence number | what is derived from up to 128 records |
 //! | `meta` | `tree` | u64 size and the subtrees of the tree as of the newest block, CRC-32 |
-//! | `snapshots` | u64 size, u32 chunk | 32,000 bytes at a time; chunk 2³² − 1 is the SHA-256 of all |
+//! | `snapshots` | u64 size, u32 chunk | 8,000 bytes at a time; chunk 2³² − 1 is the SHA-256 of all |
 //!
 //! | pack | length | what |
 //! |---|---|---|
-//! | 0 | 1 | 1: the frames follow; 2: they are in `chunks`, and a u64 says how many bytes |
+//! | 0 | 1 | 1: the frames follow; 2: a u64 says how many bytes they are in `chunks`; 3: a u32 says how many bytes they are, and they follow as an LZ4 block |
 //! | 1 | 4 | number of records |
 //! | 5 | 8 | first sequence number of the journal segment with the first record |
 //! | 13 | 8 | offset of its entry frame there; a hint |

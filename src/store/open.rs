@@ -96,6 +96,8 @@ impl Store {
         let (loaded, database) = match agreeing(loaded, &dir, &tree, options.thorough) {
             Ok(pair) => pair,
             Err(error) => {
+                // A full disk makes a sound database fail too, and it could not be built anew.
+                journal.check_space(0)?;
                 // Dropped inside `agreeing`, so its files may go.
                 remove_database(&folder.database())?;
                 let database = Database::open(&folder.database(), options.cache_bytes)?;

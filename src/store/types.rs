@@ -8,7 +8,7 @@ use crate::store::{Notice, Store, Writer};
 /// The longest encoded body, in bytes.
 pub const BODY_LENGTH_MAX: usize = 16 << 20;
 /// The most terms of one record.
-pub const TERMS_MAX: usize = 4_000;
+pub const TERMS_MAX: usize = 2_000;
 
 /// Where the store is and how much it may take.
 #[derive(Clone, Debug)]

@@ -204,7 +204,7 @@ fn prepare(batch: &[Record], before: &Accumulator) -> Result<Prepared, StoreErro
 fn check(record: &Record, sequence: u64) -> Result<Entry, StoreError> {
     limit("an entry", record.entry.len(), ENTRY_LENGTH_MAX)?;
     limit("a body", record.body.len(), BODY_LENGTH_MAX)?;
-    limit("the list of terms", record.terms.len(), TERMS_MAX)?;
+    limit("a list of terms", record.terms.len(), TERMS_MAX)?;
     let unfit = |why: String| StoreError::Unfit { sequence, why };
     let entry = Entry::decode(&record.entry).map_err(|error| unfit(error.to_string()))?;
     if entry.sequence != sequence {

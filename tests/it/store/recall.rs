@@ -67,11 +67,11 @@ fn unfit_records_are_refused_and_the_store_goes_on() {
     );
     assert_eq!(
         refused(&mut writer, |record| record.body = vec![1; (16 << 20) + 1]),
-        "a body is 16777217 bytes long, more than 16777216"
+        "a body is 16777217 long, more than 16777216"
     );
     assert_eq!(
-        refused(&mut writer, |record| record.terms = vec![Term(0); 4_001]),
-        "the list of terms is 4001 bytes long, more than 4000"
+        refused(&mut writer, |record| record.terms = vec![Term(0); 2_001]),
+        "a list of terms is 2001 long, more than 2000"
     );
     assert_eq!(store.size(), 0);
     grow(&mut writer, 0, 10, 10);
