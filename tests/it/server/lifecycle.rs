@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use slagboom::{config::Listen, proto::v1, server::ServeError};
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -113,14 +113,14 @@ fn draining_under_load_loses_no_answer_that_was_given() {
         }
         server.begin_shutdown();
         let results = tasks.join_all().await;
-        let refused: Vec<_> = results.iter().map(|(_, status)| status.code()).collect();
+        let refused: Vec<_> = results.iter().map(|(_, status)| status.clone()).collect();
         (results.into_iter().flat_map(|(answered, _)| answered).collect::<Vec<_>>(), refused)
     });
     server.shut_down().unwrap();
-    assert!(
-        refused.iter().all(|code| matches!(code, Code::Unavailable | Code::Cancelled | Code::Unknown)),
-        "{refused:?}"
-    );
+    // A call that crosses the GOAWAY on its way was not taken; what the client's transport makes of that is its own.
+    let said_by_us = refused.iter().filter(|status| status.get_details_error_info().is_some());
+    let said_by_us: Vec<_> = said_by_us.map(Status::code).collect();
+    assert!(said_by_us.iter().all(|code| *code == Code::Unavailable), "{refused:?}");
     let server = server.restart();
     block_on(async {
         let mut control = server.control().await;
