@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use slagboom::{config::Listen, proto::v1, server::ServeError};
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -12,7 +13,6 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-use tonic_types::StatusExt;
 
 use crate::support::{Setup, TestServer, block_on, check, request};
 
@@ -113,14 +113,14 @@ fn draining_under_load_loses_no_answer_that_was_given() {
         }
         server.begin_shutdown();
         let results = tasks.join_all().await;
-        let refused: Vec<_> = results.iter().map(|(_, status)| status.code()).collect();
+        let refused: Vec<_> = results.iter().map(|(_, status)| status.clone()).collect();
         (results.into_iter().flat_map(|(answered, _)| answered).collect::<Vec<_>>(), refused)
     });
     server.shut_down().unwrap();
-    assert!(
-        refused.iter().all(|code| matches!(code, Code::Unavailable | Code::Cancelled | Code::Unknown)),
-        "{refused:?}"
-    );
+    // A call that crosses the GOAWAY on its way was not taken; what the client's transport makes of that is its own.
+    let said_by_us = refused.iter().filter(|status| status.get_details_error_info().is_some());
+    let said_by_us: Vec<_> = said_by_us.map(Status::code).collect();
+    assert!(said_by_us.iter().all(|code| *code == Code::Unavailable), "{refused:?}");
     let server = server.restart();
     block_on(async {
         let mut control = server.control().await;
@@ -201,8 +201,7 @@ fn a_full_disk_permits_nothing_and_loses_nothing() {
 fn a_second_daemon_on_the_same_folder_is_refused() {
     let server = TestServer::start();
     let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
-    let refused =
-        crate::support::open(server.path(), crate::support::small_rulebook(), clock, 16).err().unwrap();
+    let refused = crate::support::open(server.path(), crate::support::small_rulebook(), clock, 16).err().unwrap();
     assert!(refused.to_string().contains("in use"), "{refused}");
 }
 
@@ -215,8 +214,7 @@ fn a_restart_folds_the_log_to_the_same_state_with_and_without_a_snapshot() {
     block_on(check(&server, request("b"))).unwrap();
     let folder = server.stop();
     let data = folder.path().join("data");
-    let opened =
-        slagboom::store::Store::open(&slagboom::store::Options::new(&data), slagboom::server::grpc::derive);
+    let opened = slagboom::store::Store::open(&slagboom::store::Options::new(&data), slagboom::server::grpc::derive);
     let store = opened.unwrap().store;
     let (size, bytes) = store.snapshot().unwrap().unwrap();
     let kept = slagboom::service::State::from_bytes(&bytes).unwrap();
