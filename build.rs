@@ -2,12 +2,16 @@
 //!
 //! protox compiles the files, so nobody needs protoc. Without the feature `daemon` there is nothing to build.
 
+#[cfg(feature = "daemon")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
-    #[cfg(feature = "daemon")]
-    protos::compile()?;
-    Ok(())
+    protos::compile()
+}
+
+#[cfg(not(feature = "daemon"))]
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
 }
 
 #[cfg(feature = "daemon")]

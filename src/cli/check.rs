@@ -50,7 +50,7 @@ impl Check {
             asked.extend(input.asked);
         }
         let answers = match &self.server {
-            Some(server) => self.ask(server, asked)?,
+            Some(server) => ask(server, asked)?,
             None => self.decide(asked)?,
         };
         let mut exit = Exit::Fine;
@@ -82,35 +82,43 @@ impl Check {
         Ok(exit)
     }
 
-    fn ask(&self, server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
-        client::runtime()?.block_on(async {
-            let mut control = client::control(client::connect(server).await?);
-            let mut answers = Vec::with_capacity(asked.len());
-            for Asked { label, mut request, given } in asked {
-                if given.is_some_and(|given| given != crate::rulebook::case::GivenDoc::default()) {
-                    anstream::eprintln!("slagboom: {label}: a daemon does not take what the case gives; only the request is sent");
-                }
-                if request.request_id.as_deref().is_none_or(str::is_empty) {
-                    request.dry_run = true;
-                }
-                let told = match convert::request_message(request) {
-                    Err(text) => Err(Failure::from(anyhow!("{label}: known_at: `{text}` is not an RFC 3339 instant"))),
-                    Ok(message) => match control.check_export(message).await {
-                        Ok(response) => response.into_inner().decision.ok_or_else(|| Failure::from(anyhow!("{label}: an empty answer"))),
-                        Err(status) => Err(client::failure(&label, &status)),
-                    },
-                };
-                answers.push((label, told));
-            }
-            Ok(answers)
-        })
-    }
-
     fn decide(&self, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
         let snapshot = Arc::new(Snapshot::of(rules::load(self.rules.as_deref())?));
         let now_ms = System.now_ms();
         Ok(asked.into_iter().map(|asked| (asked.label.clone(), decide(&snapshot, now_ms, asked))).collect())
     }
+}
+
+/// Asks a daemon, one after the other.
+fn ask(server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
+    client::runtime()?.block_on(async {
+        let mut control = client::control(client::connect(server).await?);
+        let mut answers = Vec::with_capacity(asked.len());
+        for Asked { label, mut request, given } in asked {
+            if given.is_some_and(|given| given != crate::rulebook::case::GivenDoc::default()) {
+                anstream::eprintln!(
+                    "slagboom: {label}: a daemon does not take what the case gives; only the request is sent"
+                );
+            }
+            if request.request_id.as_deref().is_none_or(str::is_empty) {
+                request.dry_run = true;
+            }
+            let told = match convert::request_message(request) {
+                Err(text) => {
+                    Err(Failure::from(anyhow!("{label}: known_at: `{text}` is not an RFC 3339 instant")))
+                }
+                Ok(message) => match control.check_export(message).await {
+                    Ok(response) => response
+                        .into_inner()
+                        .decision
+                        .ok_or_else(|| Failure::from(anyhow!("{label}: an empty answer"))),
+                    Err(status) => Err(client::failure(&label, &status)),
+                },
+            };
+            answers.push((label, told));
+        }
+        Ok(answers)
+    })
 }
 
 /// What came of one request.

@@ -69,7 +69,9 @@ pub fn parse(name: &str, text: &str) -> Result<Input, Failure> {
         }
         serde_yaml::Value::Mapping(map) if map.contains_key("cases") => {
             let cases = read_cases(name, text).map_err(|diagnostics| {
-                diagnostics.iter().for_each(|diagnostic| rules::tell(diagnostic, Some(text)));
+                for diagnostic in &diagnostics {
+                    rules::tell(diagnostic, Some(text));
+                }
                 Failure::new(Exit::CannotRun, anyhow!("`{name}` is not a file of cases"))
             })?;
             let asked = cases.cases.into_iter();

@@ -1,5 +1,6 @@
 //! `slagboom log`: recorded decisions, found again.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ enum Verb {
 
 #[derive(Args, Debug)]
 struct Source {
-    /// Ask the daemon here [default: http://127.0.0.1:7443]
+    /// Ask the daemon at this address [default: the one of `serve`]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
     /// Read this data folder; no daemon may run on it
@@ -116,7 +117,7 @@ fn open(folder: &Path) -> Result<Service, Failure> {
     if !folder.exists() {
         return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
     }
-    let service = server::open_to_read(Options::new(folder), Arc::new(System));
+    let service = server::open_to_read(&Options::new(folder), Arc::new(System));
     Ok(service.with_context(|| format!("the data folder `{}`", folder.display()))?)
 }
 
@@ -127,8 +128,8 @@ fn refused(refusal: Refusal) -> Failure {
 impl List {
     fn run(self) -> Done {
         let decisions = match &self.source.data {
-            Some(folder) => self.from_folder(folder)?,
-            None => self.from_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
+            Some(folder) => self.read_folder(folder)?,
+            None => self.ask_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
         };
         match self.source.format {
             Format::Json => {
@@ -157,7 +158,7 @@ impl List {
     }
 
     /// Pages until there are enough, or no more.
-    fn from_server(&self, server: &str) -> Result<Vec<v1::RecordedDecision>, Failure> {
+    fn ask_server(&self, server: &str) -> Result<Vec<v1::RecordedDecision>, Failure> {
         client::runtime()?.block_on(async {
             let mut log = client::log(client::connect(server).await?);
             let mut found = Vec::new();
@@ -175,7 +176,7 @@ impl List {
         })
     }
 
-    fn from_folder(&self, folder: &Path) -> Result<Vec<v1::RecordedDecision>, Failure> {
+    fn read_folder(&self, folder: &Path) -> Result<Vec<v1::RecordedDecision>, Failure> {
         let service = open(folder)?;
         let mut found = Vec::new();
         let mut token = String::new();
@@ -205,8 +206,9 @@ fn table(decisions: &[v1::RecordedDecision]) -> String {
             .filter(|finding| finding.outcome() != v1::Outcome::Unspecified)
             .map(|finding| finding.rule.as_str())
             .collect();
-        text += &format!(
-            "{:>8}  {}  {:<20}  {:<20}  {}  {}  {}\n",
+        let _ = writeln!(
+            text,
+            "{:>8}  {}  {:<20}  {:<20}  {}  {}  {}",
             decision.sequence.unwrap_or_default(),
             decision.decision_id,
             at,
@@ -226,7 +228,7 @@ impl Show {
     fn run(self) -> Done {
         let recorded = match &self.source.data {
             Some(folder) => grpc::show(&open(folder)?, &self.id).map_err(refused)?,
-            None => self.from_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
+            None => self.ask_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
         };
         match self.source.format {
             Format::Json => {
@@ -241,7 +243,7 @@ impl Show {
         Ok(Exit::Fine)
     }
 
-    fn from_server(&self, server: &str) -> Result<v1::RecordedDecision, Failure> {
+    fn ask_server(&self, server: &str) -> Result<v1::RecordedDecision, Failure> {
         client::runtime()?.block_on(async {
             let mut log = client::log(client::connect(server).await?);
             let request = v1::GetDecisionRequest { decision_id: self.id.clone() };

@@ -94,6 +94,6 @@ impl Cli {
             #[cfg(feature = "daemon")]
             Command::Log(verb) => verb.run(),
         };
-        done.unwrap_or_else(|failure| failure.told())
+        done.unwrap_or_else(exit::Failure::told)
     }
 }

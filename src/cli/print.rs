@@ -30,6 +30,7 @@ pub fn dim(text: &str) -> String {
 }
 
 /// A good answer.
+#[cfg(feature = "daemon")]
 pub fn good(text: &str) -> String {
     text.style(Style::new().green().bold()).to_string()
 }
@@ -40,6 +41,7 @@ pub fn bad(text: &str) -> String {
 }
 
 /// An answer that waits for something.
+#[cfg(feature = "daemon")]
 pub fn wait(text: &str) -> String {
     text.style(Style::new().yellow().bold()).to_string()
 }

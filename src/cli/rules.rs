@@ -23,16 +23,16 @@ pub fn bundle(folder: Option<&Path>) -> Result<Bundle, Failure> {
 pub fn load(folder: Option<&Path>) -> Result<Rulebook, Failure> {
     let bundle = bundle(folder)?;
     let compiled = compile(bundle.clone());
-    match compiled.rulebook {
-        Some(rulebook) => Ok(rulebook),
-        None => {
-            let errors =
-                compiled.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-            let count = errors.clone().count();
-            errors.for_each(|diagnostic| tell(diagnostic, bundle.text(&diagnostic.file)));
-            Err(Failure::new(Exit::DoesNotCompile, anyhow!("the rulebook does not compile: {count} errors")))
-        }
+    if let Some(rulebook) = compiled.rulebook {
+        return Ok(rulebook);
     }
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+    let mut count = 0;
+    for diagnostic in compiled.diagnostics.iter().filter(is_error) {
+        tell(diagnostic, bundle.text(&diagnostic.file));
+        count += 1;
+    }
+    Err(Failure::new(Exit::DoesNotCompile, anyhow!("the rulebook does not compile: {count} errors")))
 }
 
 /// Says a diagnostic on standard error: drawn on a terminal, one line elsewhere.

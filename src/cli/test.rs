@@ -52,7 +52,9 @@ impl Test {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let of_file = run_file(&book, &path.display().to_string(), &text).map_err(|diagnostics| {
-                diagnostics.iter().for_each(|diagnostic| rules::tell(diagnostic, Some(&text)));
+                for diagnostic in &diagnostics {
+                    rules::tell(diagnostic, Some(&text));
+                }
                 Failure::new(Exit::CannotRun, anyhow!("`{}` is not a file of cases", path.display()))
             })?;
             report.total += of_file.total;

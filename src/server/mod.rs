@@ -47,8 +47,8 @@ pub fn open(
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open_to_read(store: Options, clock: Arc<dyn Clock>) -> Result<Service, OpenError> {
-    Service::open_to_read(&store, clock, grpc::read_request, grpc::derive)
+pub fn open_to_read(store: &Options, clock: Arc<dyn Clock>) -> Result<Service, OpenError> {
+    Service::open_to_read(store, clock, grpc::read_request, grpc::derive)
 }
 
 /// How the daemon serves.

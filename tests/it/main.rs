@@ -9,6 +9,9 @@
 )]
 
 mod cases;
+mod cli;
+#[cfg(feature = "daemon")]
+mod crash;
 mod oracle;
 mod rulebook;
 #[cfg(feature = "daemon")]

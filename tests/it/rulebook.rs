@@ -1,5 +1,7 @@
 //! Rulebooks that do not hold: what is said, and where.
 
+use std::fmt::Write as _;
+
 use slagboom::rulebook::{Bundle, Severity, compile};
 
 const RULE: &str = r#"act: A
@@ -145,7 +147,7 @@ fn an_alias_bomb_is_refused() {
     let mut bomb = "act: A\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let before = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", vec![before; 9].join(", "));
+        writeln!(bomb, "a{level}: &a{level} [{}]", vec![before; 9].join(", ")).unwrap();
     }
     bomb += "rules: []\n";
     let said = said(bundle(&bomb));

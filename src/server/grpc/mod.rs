@@ -30,6 +30,7 @@ use crate::{
 
 /// The serving side of `ExportControlService` over undecoded messages (see `build.rs`).
 #[expect(
+    clippy::default_constructed_unit_structs,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
     unused_qualifications,

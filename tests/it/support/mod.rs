@@ -222,9 +222,9 @@ pub fn request(request_id: &str) -> v1::CheckExportRequest {
 
 /// The same goods, to another country.
 pub fn to(country: &str, mut request: v1::CheckExportRequest) -> v1::CheckExportRequest {
-    request.destination.as_mut().unwrap().country = country.to_owned();
-    request.consignee.as_mut().unwrap().country = country.to_owned();
-    request.end_user.as_mut().unwrap().country = country.to_owned();
+    country.clone_into(&mut request.destination.as_mut().unwrap().country);
+    country.clone_into(&mut request.consignee.as_mut().unwrap().country);
+    country.clone_into(&mut request.end_user.as_mut().unwrap().country);
     request
 }
 

@@ -1,0 +1,320 @@
+//! The program itself: exit codes, and the JSON that others script against.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn slagboom(args: &[&str]) -> Output {
+    slagboom_with(args, "")
+}
+
+fn slagboom_with(args: &[&str], stdin: &str) -> Output {
+    use std::io::Write;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("SLAGBOOM_DATA")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // An error means that the program ended without reading.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("ended by a signal: {}", text(&output.stderr)))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}\n{}", text(&output.stdout), text(&output.stderr)))
+}
+
+/// A copy of the shipped rulebook with one text of one file replaced.
+fn rules_with(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in slagboom::rulebook::Bundle::built_in().files() {
+        let text = if path == file {
+            assert!(text.contains(from), "{from:?} is not in {file}");
+            text.replacen(from, to, 1)
+        } else {
+            text.to_owned()
+        };
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_help_with_0() {
+    for args in
+        [&["fly"][..], &["check"], &["test", "--format", "xml"], &["serve", "--listen", "0.0.0.0:7443"], &[]]
+    {
+        let output = slagboom(args);
+        assert_eq!(code(&output), 64, "{args:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "", "{args:?}");
+    }
+    for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
+        assert_eq!(code(&slagboom(args)), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn worked_cases_come_as_the_contract_says() {
+    let output = slagboom(&["test", "tests/cases/worked.yaml", "--format", "json"]);
+    let report = json(&output);
+    assert_eq!(report["total"], 60);
+    let passed = report["passed"].as_u64().unwrap();
+    let failed = report["failed"].as_array().unwrap();
+    assert_eq!(code(&output), if failed.is_empty() { 0 } else { 4 });
+    for row in failed {
+        let mut keys: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["expected", "field", "file", "got", "id"]);
+        assert_eq!(
+            (row["id"].as_str(), row["file"].as_str()),
+            (Some("S57"), Some("tests/cases/worked.yaml"))
+        );
+    }
+    assert!(passed >= 59);
+}
+
+#[test]
+fn cases_end_with_4_when_one_fails_and_2_when_a_file_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = folder.path().join("cases.yaml");
+    let request = std::fs::read_to_string("examples/04-routers-to-russia.yaml").unwrap();
+    let indented = format!("      {}\n", request.trim_end().replace('\n', "\n      "));
+    let file = format!(
+        "cases:\n  - id: C1\n    title: t\n    request:\n{indented}    expect: {{outcome: PERMITTED}}\n"
+    );
+    std::fs::write(&cases, file).unwrap();
+    let cases = cases.to_str().unwrap();
+    let output = slagboom(&["test", cases, "--format", "json"]);
+    assert_eq!(code(&output), 4);
+    let report = json(&output);
+    assert_eq!(report["failed"][0]["got"], "PROHIBITED");
+    assert_eq!((report["total"].as_u64(), report["passed"].as_u64()), (Some(1), Some(0)));
+    assert_eq!(code(&slagboom(&["test", "no/such/file.yaml"])), 2);
+    std::fs::write(folder.path().join("bad.yaml"), "cases: [{id: 1, titel: x}]").unwrap();
+    let output = slagboom(&["test", folder.path().join("bad.yaml").to_str().unwrap()]);
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("bad.yaml:1:"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn lint_ends_with_3_and_says_where() {
+    assert_eq!(code(&slagboom(&["lint", "rules"])), 0);
+    assert_eq!(code(&slagboom(&["lint", "no/such/folder"])), 2);
+    let folder = rules_with("acts/269-2014.yaml", "effects:", "efects:");
+    let output = slagboom(&["lint", folder.path().to_str().unwrap(), "--format", "json"]);
+    assert_eq!(code(&output), 3);
+    let rows = json(&output);
+    let row = rows.as_array().unwrap().first().unwrap();
+    let mut keys: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["code", "column", "file", "help", "line", "message", "severity"]);
+    assert_eq!(
+        (row["file"].as_str(), row["code"].as_str()),
+        (Some("acts/269-2014.yaml"), Some("unknown_field"))
+    );
+    assert!(row["line"].as_u64().unwrap() > 1 && row["column"].as_u64().unwrap() > 0);
+    assert_eq!(code(&slagboom(&["test", "--rules", folder.path().to_str().unwrap()])), 3);
+}
+
+#[cfg(feature = "daemon")]
+pub mod with_the_daemon {
+    use std::io::{BufRead, BufReader};
+    use std::process::Child;
+
+    use super::*;
+
+    const EXAMPLE: &str = "examples/04-routers-to-russia.yaml";
+
+    #[test]
+    fn check_in_place_answers_and_ends_by_the_worst() {
+        let output =
+            slagboom(&["check", "examples/01-office-chairs-to-the-united-states.yaml", "--format", "json"]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let decision = &json(&output)["decision"];
+        assert_eq!(
+            (decision["outcome"].as_str(), decision["basis"].as_str()),
+            (Some("OUTCOME_PERMITTED"), Some("BASIS_NOT_CONTROLLED"))
+        );
+        assert_eq!(decision["dryRun"], true);
+        let output = slagboom(&["check", EXAMPLE, "--format", "json"]);
+        assert_eq!(code(&output), 1);
+        let finding = &json(&output)["decision"]["findings"][0];
+        assert_eq!(finding["rule"], "RU-833-ART2-2022");
+        assert_eq!(finding["citation"]["celex"], "32014R0833");
+        assert_eq!(finding["effectiveFrom"], "2022-02-26");
+    }
+
+    #[test]
+    fn several_requests_make_an_array_and_a_case_file_uses_what_it_gives() {
+        let output = slagboom(&["check", "tests/cases/worked.yaml", "--format", "json"]);
+        // S47 is malformed on purpose, so the end is 2; all others are answered.
+        assert_eq!(code(&output), 2);
+        let answers = json(&output);
+        assert_eq!(answers.as_array().unwrap().len(), 59);
+        assert_eq!(answers[0]["decision"]["basis"], "BASIS_LICENCE");
+        assert_eq!(answers[0]["decision"]["allocations"][0]["remainingValue"], "955000.00");
+        assert!(text(&output.stderr).contains("S47"), "{}", text(&output.stderr));
+    }
+
+    #[test]
+    fn json_on_standard_input_is_read_and_every_bad_field_named() {
+        let request = r#"{"export_date": "2022-02-30", "goods": [{"code": "5AOO2", "quantity": "0", "unit": "", "value": "1", "currency": "EUR"}]}"#;
+        let output = slagboom_with(&["check", "-"], request);
+        assert_eq!(code(&output), 2);
+        let said = text(&output.stderr);
+        for field in [
+            "export_date",
+            "goods[0].code",
+            "goods[0].quantity",
+            "goods[0].unit",
+            "exporter",
+            "consignee",
+            "end_user",
+            "destination",
+        ] {
+            assert!(said.contains(&format!("  {field}: ")), "{field} is not named:\n{said}");
+        }
+        assert_eq!(code(&slagboom_with(&["check", "-"], "exporter: [")), 2);
+        assert_eq!(code(&slagboom_with(&["check", "-"], "exportdate: x")), 2);
+        assert_eq!(code(&slagboom(&["check", EXAMPLE, "--server", "http://127.0.0.1:1"])), 2);
+    }
+
+    #[test]
+    fn demo_shows_the_product_and_ends_well() {
+        let output = slagboom(&["demo"]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        for word in [
+            "PERMITTED",
+            "PROHIBITED",
+            "REVIEW",
+            "LICENCE_REQUIRED",
+            "A retry",
+            "malformed",
+            "the journal and sled agree",
+        ] {
+            assert!(shown.contains(word), "{word} is not shown:\n{shown}");
+        }
+    }
+
+    /// A daemon as its user starts it, on a free port.
+    pub struct Daemon {
+        child: Child,
+        pub server: String,
+        pub banner: String,
+    }
+
+    impl Daemon {
+        pub fn start(data: &Path, more: &[&str]) -> Self {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
+                .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
+                .arg(data)
+                .args(more)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .env_remove("SLAGBOOM_DATA")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let banner: Vec<String> = lines.by_ref().map_while(Result::ok).take(5).collect();
+            let address =
+                banner.first().and_then(|line| line.rsplit(' ').next()).expect("it says where it listens");
+            Self { server: format!("http://{address}"), banner: banner.join("\n"), child }
+        }
+
+        pub fn signal(&mut self, signal: rustix::process::Signal) -> i32 {
+            let pid = rustix::process::Pid::from_child(&self.child);
+            rustix::process::kill_process(pid, signal).unwrap();
+            self.child.wait().unwrap().code().unwrap_or(-1)
+        }
+    }
+
+    impl Drop for Daemon {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    #[test]
+    fn serve_check_and_log_work_together_and_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut daemon = Daemon::start(&data, &[]);
+        for word in ["listens on 127.0.0.1:", "rulebook eu-nl", "rules", "lists", "try "] {
+            assert!(daemon.banner.contains(word), "{word} is not in:\n{}", daemon.banner);
+        }
+        let server = daemon.server.clone();
+        let asked = |server: &str| {
+            let output = slagboom(&["check", EXAMPLE, "--server", server, "--format", "json"]);
+            assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+            json(&output)["decision"].clone()
+        };
+        let (first, again) = (asked(&server), asked(&server));
+        assert_eq!(first["decisionId"], again["decisionId"]);
+        assert_eq!(again["answeredFromRecord"], true);
+        let id = first["decisionId"].as_str().unwrap().to_owned();
+        let listed = json(&slagboom(&[
+            "log",
+            "list",
+            "--server",
+            &server,
+            "--outcome",
+            "PROHIBITED",
+            "--format",
+            "json",
+        ]));
+        assert_eq!(listed["decisions"][0]["decision"]["decisionId"], id.as_str());
+        assert_eq!(code(&slagboom(&["log", "list", "--server", &server, "--outcome", "MAYBE"])), 64);
+        // While it runs, its folder is its own.
+        let busy = slagboom(&["log", "list", "--data", data.to_str().unwrap()]);
+        assert_eq!(code(&busy), 2);
+        assert!(text(&busy.stderr).contains("in use"), "{}", text(&busy.stderr));
+        assert_eq!(daemon.signal(rustix::process::Signal::TERM), 0);
+        let shown =
+            json(&slagboom(&["log", "show", &id, "--data", data.to_str().unwrap(), "--format", "json"]));
+        assert_eq!(shown["recorded"]["decision"]["outcome"], "OUTCOME_PROHIBITED");
+        let daemon = Daemon::start(&data, &[]);
+        assert_eq!(asked(&daemon.server)["decisionId"], id.as_str());
+        assert_eq!(code(&slagboom(&["log", "show", "D000000009901M86P7FK0", "--server", &daemon.server])), 2);
+    }
+
+    /// INVARIANT (`last_good_rulebook`).
+    #[test]
+    fn serve_refuses_a_rulebook_that_does_not_hold() {
+        let data = tempfile::tempdir().unwrap();
+        let serve = |rules: &Path| {
+            slagboom(&[
+                "serve",
+                "--data",
+                data.path().join("d").to_str().unwrap(),
+                "--listen",
+                "127.0.0.1:0",
+                "--rules",
+                rules.to_str().unwrap(),
+            ])
+        };
+        let broken = rules_with("acts/269-2014.yaml", "effects:", "efects:");
+        assert_eq!(code(&serve(broken.path())), 3);
+        let failing = rules_with("acts/269-2014_test.yaml", "outcome: PROHIBITED", "outcome: PERMITTED");
+        let output = serve(failing.path());
+        assert_eq!(code(&output), 4, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("not put in force"));
+    }
+}
