@@ -1,6 +1,5 @@
 //! The program itself: exit codes, and the JSON that others script against.
 
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -135,6 +134,7 @@ fn lint_ends_with_3_and_says_where() {
 #[cfg(feature = "daemon")]
 pub mod with_the_daemon {
     use std::io::{BufRead, BufReader};
+    use std::path::Path;
     use std::process::Child;
 
     use super::*;
