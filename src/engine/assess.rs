@@ -14,11 +14,11 @@ use super::explain;
 use super::horizon;
 use super::tri::{Missing, Tri};
 use crate::domain::code::Classification;
-use crate::domain::export::{PartyHit, ProposedExport};
+use crate::domain::export::{GoodsLine, PartyHit, ProposedExport};
 use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::ListId;
-use crate::rulebook::index::{GoodsKey, PlaceKey, regions};
+use crate::rulebook::index::{CodeHash, GoodsKey, PlaceKey, regions};
 use crate::rulebook::model::{EffectRule, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
 
@@ -79,7 +79,7 @@ pub(super) struct Candidates<'a> {
 /// INVARIANT (`pure_decision`): a value computed from values; no clock, disk, network or environment.
 #[must_use]
 pub fn assess(question: &Question<'_>) -> Assessment {
-    let candidates = candidates(question, true);
+    let candidates = candidates(question);
     let today = on_day(question, &candidates, question.export.export_date);
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
@@ -88,49 +88,53 @@ pub fn assess(question: &Question<'_>) -> Assessment {
 /// The same without the index: every rule is tested. The oracle of the property test, and what the index must equal.
 #[must_use]
 pub fn assess_linearly(question: &Question<'_>) -> Assessment {
-    let candidates = candidates(question, false);
+    let goods = question.export.goods.iter();
+    let candidates: Vec<Candidates<'_>> = goods.map(|goods| Candidates::all(question.book, goods)).collect();
     let today = on_day(question, &candidates, question.export.export_date);
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
 }
 
-/// The rules that fire or are unknown for each line, as positions: what evaluation costs without explaining it.
-#[must_use]
-pub fn fired(question: &Question<'_>) -> Vec<SmallVec<[RuleIx; 8]>> {
+/// The rules that fire or are unknown, as positions, line by line: what evaluation costs without explaining it.
+pub fn fired(question: &Question<'_>, mut found: impl FnMut(u32, RuleIx)) {
     let facts = facts(question, question.export.export_date);
-    candidates(question, true)
-        .iter()
-        .map(|candidates| {
-            let fires = |ix: &RuleIx| {
-                question.book.rule(*ix).is_some_and(|rule| {
-                    rule.effective.contains(facts.date)
-                        && question.known.knows(rule)
-                        && facts.scope(&rule.scope, &candidates.line, rule.permit.is_some()).tri != Tri::No
-                })
-            };
-            candidates.rules.iter().copied().filter(fires).collect()
-        })
-        .collect()
+    let places = place_keys(question.export);
+    for goods in &question.export.goods {
+        let candidates = Candidates::of(question.book, &places, goods);
+        for ix in &candidates.rules {
+            let fires = question.book.rule(*ix).is_some_and(|rule| {
+                rule.effective.contains(facts.date)
+                    && question.known.knows(rule)
+                    && facts.scope(&rule.scope, &candidates.line, rule.permit.is_some()).tri != Tri::No
+            });
+            if fires {
+                found(goods.line, *ix);
+            }
+        }
+    }
 }
 
 fn facts<'a>(question: &Question<'a>, date: Date) -> Facts<'a> {
     Facts { book: question.book, export: question.export, hits: question.hits, rates: question.rates, date }
 }
 
-fn candidates<'a>(question: &Question<'a>, indexed: bool) -> Vec<Candidates<'a>> {
-    let book = question.book;
-    let places = place_keys(question.export);
-    let lines = question.export.goods.iter().map(|goods| {
+impl<'a> Candidates<'a> {
+    fn of(book: &Rulebook, places: &[PlaceKey], goods: &'a GoodsLine) -> Self {
         let line = Line::new(book, goods);
         let mut rules = SmallVec::new();
-        if indexed {
-            book.index.candidates(&places, &goods_keys(book, &line), &mut rules);
-        } else {
-            rules.extend((0..book.rules.len()).filter_map(|at| u32::try_from(at).ok().map(RuleIx)));
-        }
-        Candidates { line, rules }
-    });
-    lines.collect()
+        book.index.candidates(places, &goods_keys(book, &line), &mut rules);
+        Self { line, rules }
+    }
+
+    fn all(book: &Rulebook, goods: &'a GoodsLine) -> Self {
+        let rules = (0..book.rules.len()).filter_map(|at| u32::try_from(at).ok().map(RuleIx)).collect();
+        Self { line: Line::new(book, goods), rules }
+    }
+}
+
+fn candidates<'a>(question: &Question<'a>) -> Vec<Candidates<'a>> {
+    let places = place_keys(question.export);
+    question.export.goods.iter().map(|goods| Candidates::of(question.book, &places, goods)).collect()
 }
 
 fn place_keys(export: &ProposedExport) -> SmallVec<[PlaceKey; 8]> {
@@ -157,6 +161,11 @@ fn place_keys(export: &ProposedExport) -> SmallVec<[PlaceKey; 8]> {
 fn goods_keys(book: &Rulebook, line: &Line<'_>) -> SmallVec<[GoodsKey; 16]> {
     let mut keys: SmallVec<[GoodsKey; 16]> = SmallVec::new();
     keys.push(GoodsKey::Any);
+    if let Classification::Code(code) = &line.goods.classification {
+        let lineage = CodeHash::lineage(code);
+        keys.extend(lineage.last().map(|own| GoodsKey::Coarser(*own)));
+        keys.extend(lineage.into_iter().map(GoodsKey::Code));
+    }
     let mut push = |list| {
         let key = GoodsKey::List(list);
         if !keys.contains(&key) {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 
 use super::tri::{Missing, Tri};
-use crate::domain::code::Classification;
+use crate::domain::code::{Classification, CodeScope, Relation};
 use crate::domain::export::{GoodsLine, PartyHit, Place, ProposedExport};
 use crate::domain::licence::ExchangeRates;
 use crate::domain::vocabulary::{ListId, Word};
@@ -444,6 +444,9 @@ impl Facts<'_> {
     #[must_use]
     pub fn member(&self, list_id: ListId, line: &Line<'_>, unstated: Unstated) -> Member {
         let Some(list) = self.book.goods.list(list_id) else { return Member::No };
+        if !list.own_codes.is_empty() {
+            return own_member(&list.own_codes, &line.goods.classification);
+        }
         let by_code = line.by_code.listed.iter().find(|(there, _)| *there == list_id).map(|(_, mark)| *mark);
         if list.stateable
             && let Some(stated) = &line.goods.stated
@@ -526,6 +529,20 @@ impl Facts<'_> {
             .filter_map(|row| self.book.goods.row(*row))
             .filter(move |row| row.list == list && row.from.is_none_or(|from| from <= self.date))
     }
+}
+
+/// How a line stands to codes that a rule writes itself.
+fn own_member(codes: &[CodeScope], classification: &Classification) -> Member {
+    let Classification::Code(code) = classification else { return Member::No };
+    let mut member = Member::No;
+    for scope in codes {
+        match scope.relation(code) {
+            Relation::Covers => return Member::Yes,
+            Relation::Overlaps => member = Member::Coarser,
+            Relation::None => {}
+        }
+    }
+    member
 }
 
 fn one_of(set: WordSet, word: Option<Word>, missing: Missing) -> (Tri, Missing) {

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 
 use super::document::{CitationDoc, TextDoc};
+use super::hash::BuildFnv;
 use crate::domain::code::{CodeScope, ControlCode};
 use crate::domain::export::CnCode;
 use crate::domain::vocabulary::ListId;
@@ -32,6 +33,8 @@ pub struct GoodsList {
     pub by_statement_only: bool,
     /// Does it hold items that no customs code finds? Then a statement stands whatever the rows say.
     pub has_items: bool,
+    /// Codes that a rule writes itself, on a list without an id: tested one by one, as there are few.
+    pub own_codes: Vec<CodeScope>,
     /// Titles of entries.
     pub entry_titles: BTreeMap<Box<str>, Box<str>>,
 }
@@ -71,12 +74,12 @@ pub struct CnRow {
 pub struct GoodsLists {
     /// The lists.
     pub lists: Vec<GoodsList>,
-    codes: HashMap<Box<str>, SmallVec<[(ListId, CodeMark); 2]>>,
-    coarser: HashMap<Box<str>, SmallVec<[ListId; 2]>>,
+    codes: HashMap<Box<str>, SmallVec<[(ListId, CodeMark); 2]>, BuildFnv>,
+    coarser: HashMap<Box<str>, SmallVec<[ListId; 2]>, BuildFnv>,
     rows: Vec<CnRow>,
-    rows_by_digits: HashMap<Box<str>, SmallVec<[u32; 2]>>,
+    rows_by_digits: HashMap<Box<str>, SmallVec<[u32; 2]>, BuildFnv>,
     rows_sorted: Vec<u32>,
-    sub_items: HashSet<Box<str>>,
+    sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
 }
 
@@ -108,6 +111,11 @@ impl GoodsLists {
 
     /// Puts a code on a list. The finest code decides, and an exception beats its equal.
     pub(super) fn add_code(&mut self, list: ListId, scope: &CodeScope, mark: CodeMark) {
+        let unnamed = self.lists.get_mut(usize::from(list.0)).filter(|list| list.id.is_empty());
+        if let Some(unnamed) = unnamed {
+            unnamed.own_codes.push(scope.clone());
+            return;
+        }
         match scope {
             CodeScope::Entries { group, first, last } => {
                 for number in *first..=*last {

@@ -1,14 +1,18 @@
 //! Which rules can meet a line of goods at its places: a pair of (place, goods) to postings.
 //!
 //! The index only prunes: a rule that it leaves out cannot fire and cannot be unknown. What it returns is then
-//! evaluated in full, by the same function that the linear evaluator calls for every rule.
+//! evaluated in full, by the same function that the linear evaluator calls for every rule. Keys are hashes; two keys that
+//! share one only make a candidate more.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 
 use smallvec::SmallVec;
 
+use super::goods::GoodsLists;
+use super::hash::{BuildFnv, Fnv};
 use super::model::{Destination, Goods, Rule, RuleIx};
+use crate::domain::code::{CodeScope, ControlCode};
 use crate::domain::country::Country;
 use crate::domain::vocabulary::{ListId, RegionSet};
 
@@ -23,43 +27,84 @@ pub enum PlaceKey {
     Any,
 }
 
-/// Goods half of a key: a list, unlisted goods, or any goods.
+/// Goods half of a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum GoodsKey {
     /// A goods list that the line is or may be on.
     List(ListId),
+    /// A code that covers the line's, for codes that a rule writes itself.
+    Code(CodeHash),
+    /// A code below which a rule writes a finer one.
+    Coarser(CodeHash),
     /// Goods on no control list.
     NotListed,
     /// Rules that do not look at goods.
     Any,
 }
 
+/// Hash of a code or of a branch of codes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CodeHash(u64);
+
 /// The index.
 #[derive(Debug, Default)]
 pub struct Index {
-    postings: HashMap<u64, SmallVec<[RuleIx; 4]>, BuildHasherDefault<Mix>>,
+    postings: HashMap<u64, SmallVec<[RuleIx; 4]>, BuildFnv>,
     /// Lists that somebody not stating them leaves unknown: rules on them are candidates for any unlisted goods.
     unstated: Vec<ListId>,
 }
 
+impl CodeHash {
+    /// Of a code, or of a branch such as `5A`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let mut hash = Fnv::default();
+        hash.write(text.as_bytes());
+        Self(hash.finish())
+    }
+
+    /// Of a code and of everything that covers it, in one pass: `5`, `5A`, `5A002`, `5A002.a`. The last is the code's own.
+    #[must_use]
+    pub fn lineage(code: &ControlCode) -> SmallVec<[Self; 8]> {
+        let text = code.as_str().as_bytes();
+        let entry_from = if code.is_military() { 3 } else { 5 };
+        let mut hashes = SmallVec::new();
+        let mut hash = Fnv::default();
+        for (at, byte) in text.iter().enumerate() {
+            hash.step(*byte);
+            let length = at + 1;
+            let is_branch = length == 2 || (length == 1 && !code.is_military());
+            let ends_level = length >= entry_from && text.get(length).is_none_or(|next| *next == b'.');
+            if is_branch || ends_level {
+                hashes.push(Self(hash.finish()));
+            }
+        }
+        hashes
+    }
+}
+
 impl Index {
     /// Builds the index over rule versions; `may_be_unstated` says of which lists goods can be on without a sign.
-    pub(super) fn build(rules: &[Rule], may_be_unstated: impl Fn(ListId) -> bool) -> Self {
+    pub(super) fn build(
+        rules: &[Rule],
+        goods: &GoodsLists,
+        may_be_unstated: impl Fn(ListId) -> bool,
+    ) -> Self {
         let mut index = Self::default();
         for (at, rule) in rules.iter().enumerate() {
             let ix = RuleIx(u32::try_from(at).unwrap_or(u32::MAX));
             for scope in &rule.scope {
                 let places = place_keys(scope.destination.as_ref());
-                let goods = goods_keys(scope.goods.as_ref());
+                let goods_keys = goods_keys(scope.goods.as_ref(), goods);
                 for place in &places {
-                    for goods in &goods {
+                    for goods in &goods_keys {
                         let postings = index.postings.entry(key(*place, *goods)).or_default();
                         if postings.last() != Some(&ix) {
                             postings.push(ix);
                         }
                     }
                 }
-                for goods in &goods {
+                for goods in &goods_keys {
                     if let GoodsKey::List(list) = goods
                         && may_be_unstated(*list)
                         && !index.unstated.contains(list)
@@ -111,21 +156,45 @@ fn place_keys(destination: Option<&Destination>) -> SmallVec<[PlaceKey; 8]> {
 
 /// The regions of a set as keys.
 pub fn regions(set: RegionSet) -> impl Iterator<Item = u8> {
-    (0..64u8).filter(move |at| set.meets(RegionSet::one(usize::from(*at))))
+    let mut rest = set.0;
+    std::iter::from_fn(move || {
+        let at = u8::try_from(rest.trailing_zeros()).ok().filter(|at| *at < 64)?;
+        rest &= rest - 1;
+        Some(at)
+    })
 }
 
-fn goods_keys(goods: Option<&Goods>) -> SmallVec<[GoodsKey; 4]> {
+fn goods_keys(test: Option<&Goods>, goods: &GoodsLists) -> SmallVec<[GoodsKey; 4]> {
     let mut keys = SmallVec::new();
-    match goods {
-        None => keys.push(GoodsKey::Any),
-        Some(goods) => {
-            keys.extend(goods.lists.iter().map(|list| GoodsKey::List(*list)));
-            if goods.not_listed {
-                keys.push(GoodsKey::NotListed);
-            }
+    let Some(test) = test else {
+        keys.push(GoodsKey::Any);
+        return keys;
+    };
+    for list in &test.lists {
+        match goods.list(*list).map(|list| list.own_codes.as_slice()) {
+            Some(own @ [_, ..]) => own.iter().for_each(|scope| code_keys(scope, &mut keys)),
+            _ => keys.push(GoodsKey::List(*list)),
         }
     }
+    if test.not_listed {
+        keys.push(GoodsKey::NotListed);
+    }
     keys
+}
+
+fn code_keys(scope: &CodeScope, keys: &mut SmallVec<[GoodsKey; 4]>) {
+    match scope {
+        CodeScope::Branch(branch) => keys.push(GoodsKey::Code(CodeHash::of(branch))),
+        CodeScope::Entries { group, first, last } => {
+            keys.extend(
+                (*first..=*last).map(|number| GoodsKey::Code(CodeHash::of(&format!("{group}{number:03}")))),
+            );
+        }
+        CodeScope::Code(code) => {
+            keys.push(GoodsKey::Code(CodeHash::of(code.as_str())));
+            keys.extend(code.lineage().skip(1).map(|ancestor| GoodsKey::Coarser(CodeHash::of(ancestor))));
+        }
+    }
 }
 
 fn key(place: PlaceKey, goods: GoodsKey) -> u64 {
@@ -138,27 +207,8 @@ fn key(place: PlaceKey, goods: GoodsKey) -> u64 {
         GoodsKey::List(list) => u64::from(list.0),
         GoodsKey::NotListed => 0x1_0000,
         GoodsKey::Any => 0x1_0001,
+        GoodsKey::Code(code) => code.0,
+        GoodsKey::Coarser(code) => code.0.rotate_left(17),
     };
-    place << 32 | goods
-}
-
-/// Keys are small and distinct numbers: one multiplication spreads them (Fibonacci hashing, Knuth vol. 3, 6.4).
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    goods ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

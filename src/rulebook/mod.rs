@@ -13,6 +13,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod document;
 pub mod goods;
+mod hash;
 pub mod index;
 pub mod model;
 mod read;

@@ -41,6 +41,7 @@ impl Compiler {
             cn_complete: doc.cn_complete,
             by_statement_only: doc.cn.is_empty() && !by_code,
             has_items: !doc.items.is_empty(),
+            own_codes: Vec::new(),
             entry_titles: doc
                 .entry_titles
                 .iter()

@@ -65,7 +65,7 @@ impl Parts {
         let Compiler { vocabulary, groups, goods, party_lists, listed_names, rules, .. } = compiler;
         // Goods that are on no control list and come with no customs code may still be in an annex that nobody
         // stated; the control lists themselves are decided by the code.
-        let index = Index::build(&rules, |list| {
+        let index = Index::build(&rules, &goods, |list| {
             goods
                 .list(list)
                 .is_some_and(|list| !list.classification && (list.has_cn || list.by_statement_only))
