@@ -33,7 +33,12 @@ use crate::{
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(store: Options, rulebook: Rulebook, clock: Arc<dyn Clock>, queue: usize) -> Result<Service, OpenError> {
+pub fn open(
+    store: Options,
+    rulebook: Rulebook,
+    clock: Arc<dyn Clock>,
+    queue: usize,
+) -> Result<Service, OpenError> {
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
     Service::open(ServiceOptions { store, rulebook, clock, queue, read, derive })
 }

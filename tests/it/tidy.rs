@@ -81,7 +81,10 @@ fn only_the_store_says_sled() {
 
 #[test]
 fn the_service_knows_no_status_codes_and_no_messages() {
-    assert_eq!(trespasses("src/service", &["tonic::", "crate::proto", "crate::server"], &[]), Vec::<String>::new());
+    assert_eq!(
+        trespasses("src/service", &["tonic::", "crate::proto", "crate::server"], &[]),
+        Vec::<String>::new()
+    );
     assert_eq!(trespasses("src/store", &["tokio::", "tonic::"], &[]), Vec::<String>::new());
 }
 

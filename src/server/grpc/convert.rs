@@ -329,7 +329,10 @@ mod tests {
             known_at: Some("2022-02-25T11:00:00Z".to_owned()),
             activity: Some("export".to_owned()),
             exporter: Some(party("", "")),
-            goods: vec![goods.clone(), RawGoods { annex_items: Some(vec!["833/2014:II".to_owned()]), ..goods }],
+            goods: vec![
+                goods.clone(),
+                RawGoods { annex_items: Some(vec!["833/2014:II".to_owned()]), ..goods },
+            ],
             consignee: Some(party("", "")),
             end_user: Some(party("", "civil")),
             parties: vec![party("bank", "")],

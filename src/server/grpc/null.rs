@@ -40,7 +40,9 @@ impl Null {
 }
 
 fn decoded(bytes: Bytes) -> Result<(), Status> {
-    v1::CheckExportRequest::decode(bytes).map(drop).map_err(|error| Status::invalid_argument(error.to_string()))
+    v1::CheckExportRequest::decode(bytes)
+        .map(drop)
+        .map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
 #[tonic::async_trait]

@@ -20,7 +20,8 @@ fn every_case_that_needs_no_given_comes_out_the_same_over_the_wire() {
     let book = rulebook_of(Bundle::built_in());
     let mut asked = Vec::new();
     let bundled = book.bundle.files().filter(|(file, _)| file.ends_with("_test.yaml"));
-    let bundled: Vec<(String, String)> = bundled.map(|(file, text)| (file.to_owned(), text.to_owned())).collect();
+    let bundled: Vec<(String, String)> =
+        bundled.map(|(file, text)| (file.to_owned(), text.to_owned())).collect();
     for (file, text) in bundled.into_iter().chain(files()) {
         for case in read_cases(&file, &text).unwrap().cases {
             // A recorded check looks at the law as it is known now, so cases of another moment stay out.
@@ -52,7 +53,10 @@ fn every_case_that_needs_no_given_comes_out_the_same_over_the_wire() {
         };
         let missing: Vec<_> = case.expect.rules.iter().filter(|rule| !rules.contains(rule)).collect();
         if outcome != case.expect.outcome || !missing.is_empty() {
-            wrong.push(format!("{}: expected {}, got {outcome}, without {missing:?}", answer.request_id, case.expect.outcome));
+            wrong.push(format!(
+                "{}: expected {}, got {outcome}, without {missing:?}",
+                answer.request_id, case.expect.outcome
+            ));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
