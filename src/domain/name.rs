@@ -8,6 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Legal forms stay: whether `Acme` is `Acme BV` is a likeness, not an identity.
 #[must_use]
 pub fn normalise(name: &str) -> Box<str> {
+    if name.is_ascii() {
+        return normalise_ascii(name);
+    }
     let mut normal = String::with_capacity(name.len());
     let mut gap = false;
     for c in name.nfkc().flat_map(char::to_lowercase) {
@@ -24,6 +27,24 @@ pub fn normalise(name: &str) -> Box<str> {
     normal.nfc().collect::<String>().into_boxed_str()
 }
 
+/// The same for the names that most exports carry: no normal form changes ASCII.
+fn normalise_ascii(name: &str) -> Box<str> {
+    let mut normal = String::with_capacity(name.len());
+    let mut gap = false;
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            if gap && !normal.is_empty() {
+                normal.push(' ');
+            }
+            gap = false;
+            normal.push(char::from(byte.to_ascii_lowercase()));
+        } else if !matches!(byte, b'\'' | b'.') {
+            gap = true;
+        }
+    }
+    normal.into_boxed_str()
+}
+
 /// Combining marks stay with their letter.
 fn is_mark(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
@@ -36,7 +57,19 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn ascii_is_read_as_any_other_text(name in "[\\x00-\\x7f]{0,24}") {
+            // A letter that is not ASCII sends the same text the long way round.
+            let long = normalise(&format!("{name} é"));
+            let expected = format!("{} é", normalise(&name));
+            prop_assert_eq!(&*long, expected.trim_start());
+        }
+    }
 
     #[test]
     fn writing_habits_do_not_make_another_name() {

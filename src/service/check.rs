@@ -14,6 +14,7 @@ use tracing::error;
 
 use super::{
     Core, Outbox, Queue, Service,
+    filter::request_terms,
     recorded::{Recorded, Sameness},
     refusal::Refusal,
     snapshot::Snapshot,
@@ -28,7 +29,7 @@ use crate::{
     engine::{self, Assessment, Decision, Known},
     ledger::Digest,
     screening,
-    store::RequestKey,
+    store::{RequestKey, Term},
     telemetry::field,
 };
 
@@ -93,6 +94,8 @@ pub(super) struct Assessed {
     pub bytes: Bytes,
     pub request_digest: Digest,
     pub key: RequestKey,
+    /// What the request alone is found by.
+    pub terms: Vec<Term>,
     pub export: ProposedExport,
     pub assessment: Assessment,
     pub snapshot: Arc<Snapshot>,
@@ -217,12 +220,14 @@ impl Core {
         }
         let assessment = assess(&snapshot, &export, now).map_err(Err)?;
         let request_digest = Digest::of(&bytes);
+        let terms = request_terms(&request);
         Ok(Box::new(Assessed {
             caller,
             request,
             bytes,
             request_digest,
             key,
+            terms,
             export,
             assessment,
             snapshot,

@@ -93,29 +93,41 @@ impl Findable<'_> {
     /// The terms of the record.
     #[must_use]
     pub fn terms(&self) -> Vec<Term> {
-        let mut terms = Vec::with_capacity(16);
-        terms.extend(exporter(self.request).map(|name| Term::of(dimension::EXPORTER, &name)));
-        terms.extend(parties(self.request).map(|name| Term::of(dimension::PARTY, &name)));
-        terms.extend(destinations(self.request).map(|place| Term::of(dimension::DESTINATION, place)));
-        for goods in &self.request.goods {
-            match Classification::parse(goods.code.as_deref()) {
-                Ok(Classification::Code(code)) => {
-                    let entry = code.entry();
-                    let branches = branches(entry);
-                    terms.extend(
-                        [entry].into_iter().chain(branches).map(|code| Term::of(dimension::CODE, code)),
-                    );
-                }
-                Ok(Classification::NotListed) => terms.push(Term::of(dimension::CODE, NOT_LISTED)),
-                _ => {}
-            }
-        }
-        terms.push(Term::of(dimension::OUTCOME, self.outcome.as_str()));
-        terms.extend(self.rules.iter().take(RULE_TERMS_MAX).map(|rule| Term::of(dimension::RULE, rule)));
-        terms.sort_unstable();
-        terms.dedup();
+        let mut terms = request_terms(self.request);
+        terms.extend(decision_terms(self.outcome, self.rules));
         terms
     }
+}
+
+/// The terms that a request gives, each once.
+pub(super) fn request_terms(request: &RawRequest) -> Vec<Term> {
+    let mut terms = Vec::with_capacity(16);
+    terms.extend(exporter(request).map(|name| Term::of(dimension::EXPORTER, &name)));
+    terms.extend(parties(request).map(|name| Term::of(dimension::PARTY, &name)));
+    terms.extend(destinations(request).map(|place| Term::of(dimension::DESTINATION, place)));
+    for goods in &request.goods {
+        match Classification::parse(goods.code.as_deref()) {
+            Ok(Classification::Code(code)) => {
+                let entry = code.entry();
+                let indexed = [entry].into_iter().chain(branches(entry));
+                terms.extend(indexed.map(|code| Term::of(dimension::CODE, code)));
+            }
+            Ok(Classification::NotListed) => terms.push(Term::of(dimension::CODE, NOT_LISTED)),
+            _ => {}
+        }
+    }
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// The terms that a decision gives, each once.
+pub(super) fn decision_terms<'a>(
+    outcome: Outcome,
+    rules: &'a BTreeSet<&str>,
+) -> impl Iterator<Item = Term> + 'a {
+    let outcome = Term::of(dimension::OUTCOME, outcome.as_str());
+    [outcome].into_iter().chain(rules.iter().take(RULE_TERMS_MAX).map(|rule| Term::of(dimension::RULE, rule)))
 }
 
 impl RawFilter {
