@@ -5,6 +5,8 @@
 //! ratio between the sizes: the index makes it a matter of what fires, not of how many rules there are.
 
 #![expect(
+    clippy::panic,
+    clippy::wildcard_imports,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,

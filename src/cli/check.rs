@@ -122,10 +122,10 @@ fn ask(server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> 
 }
 
 /// What came of one request.
-type Told = Result<v1::Decision, Failure>;
+pub type Told = Result<v1::Decision, Failure>;
 
 /// Decides one request in place: nothing is recorded.
-fn decide(snapshot: &Arc<Snapshot>, now_ms: i64, asked: Asked) -> Told {
+pub fn decide(snapshot: &Arc<Snapshot>, now_ms: i64, asked: Asked) -> Told {
     let book = &snapshot.rulebook;
     let Asked { label, mut request, given } = asked;
     request.dry_run = true;

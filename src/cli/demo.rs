@@ -11,15 +11,16 @@ use include_dir::{Dir, include_dir};
 use tokio::sync::oneshot;
 
 use super::exit::{Done, Exit, Failure};
-use super::{Language, answer, client, input, print, serve};
-use crate::clock::System;
+use super::input::Asked;
+use super::{Language, answer, check, client, input, print, rules, serve};
+use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
 use crate::rulebook::{Bundle, compile};
 use crate::server::grpc::convert;
 use crate::server::{self, Listener, ServeError, ServeOptions};
-use crate::service::Service;
+use crate::service::{Service, Snapshot};
 use crate::store::{Options, check_folder};
 
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
@@ -117,6 +118,17 @@ fn examples() -> Result<Vec<(String, RawRequest)>, Failure> {
         requests.extend(asked.into_iter().map(|asked| (title.clone(), asked.request)));
     }
     Ok(requests)
+}
+
+/// The shipped examples, each decided in place.
+pub fn decided_examples() -> Result<Vec<(RawRequest, v1::Decision)>, Failure> {
+    let snapshot = Arc::new(Snapshot::of(rules::load(None)?));
+    let now_ms = System.now_ms();
+    let decided = examples()?.into_iter().map(|(label, request)| {
+        let asked = Asked { label, request: request.clone(), given: None };
+        Ok((request, check::decide(&snapshot, now_ms, asked)?))
+    });
+    decided.collect()
 }
 
 fn message(request: RawRequest) -> Result<v1::CheckExportRequest, Failure> {

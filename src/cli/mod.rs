@@ -5,6 +5,8 @@
 #[cfg(feature = "daemon")]
 mod answer;
 #[cfg(feature = "daemon")]
+mod bench;
+#[cfg(feature = "daemon")]
 mod check;
 #[cfg(feature = "daemon")]
 mod client;
@@ -55,6 +57,13 @@ enum Command {
     /// Find recorded decisions again
     #[cfg(feature = "daemon")]
     Log(log::Log),
+    /// Measure the recorded check beside a null handler, in one run
+    #[cfg(feature = "daemon")]
+    Bench(bench::Bench),
+    /// A daemon to be measured
+    #[cfg(feature = "daemon")]
+    #[command(hide = true)]
+    BenchServer(bench::BenchServer),
 }
 
 /// How a verb prints its data.
@@ -93,6 +102,10 @@ impl Cli {
             Command::Lint(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Log(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Bench(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::BenchServer(verb) => verb.run(),
         };
         done.unwrap_or_else(exit::Failure::told)
     }

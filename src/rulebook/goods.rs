@@ -69,15 +69,18 @@ pub struct CnRow {
     pub wind_down_until: Option<Date>,
 }
 
+/// A few things for each of many short texts.
+type ByText<T> = HashMap<Box<str>, SmallVec<[T; 2]>, BuildFnv>;
+
 /// All goods lists with their lookups.
 #[derive(Debug, Default)]
 pub struct GoodsLists {
     /// The lists.
     pub lists: Vec<GoodsList>,
-    codes: HashMap<Box<str>, SmallVec<[(ListId, CodeMark); 2]>, BuildFnv>,
-    coarser: HashMap<Box<str>, SmallVec<[ListId; 2]>, BuildFnv>,
+    codes: ByText<(ListId, CodeMark)>,
+    coarser: ByText<ListId>,
     rows: Vec<CnRow>,
-    rows_by_digits: HashMap<Box<str>, SmallVec<[u32; 2]>, BuildFnv>,
+    rows_by_digits: ByText<u32>,
     rows_sorted: Vec<u32>,
     sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
