@@ -80,7 +80,7 @@ pub(super) struct Candidates<'a> {
 #[must_use]
 pub fn assess(question: &Question<'_>) -> Assessment {
     let candidates = candidates(question);
-    let today = on_day(question, &candidates, question.export.export_date);
+    let today = on_day(question, &candidates, question.export.export_date, Detail::Facts);
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
 }
@@ -90,7 +90,7 @@ pub fn assess(question: &Question<'_>) -> Assessment {
 pub fn assess_linearly(question: &Question<'_>) -> Assessment {
     let goods = question.export.goods.iter();
     let candidates: Vec<Candidates<'_>> = goods.map(|goods| Candidates::all(question.book, goods)).collect();
-    let today = on_day(question, &candidates, question.export.export_date);
+    let today = on_day(question, &candidates, question.export.export_date, Detail::Facts);
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
 }
@@ -188,14 +188,34 @@ fn goods_keys(book: &Rulebook, line: &Line<'_>) -> SmallVec<[GoodsKey; 16]> {
     keys
 }
 
+/// How much of an assessment is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Detail {
+    /// With the facts that matched.
+    Facts,
+    /// Without them: of a later day only the outcome and the rules that give it are told.
+    Bare,
+}
+
 /// Assesses all lines on one day.
-pub(super) fn on_day(question: &Question<'_>, candidates: &[Candidates<'_>], date: Date) -> DayAssessment {
+pub(super) fn on_day(
+    question: &Question<'_>,
+    candidates: &[Candidates<'_>],
+    date: Date,
+    detail: Detail,
+) -> DayAssessment {
     let facts = facts(question, date);
-    let lines = candidates.iter().map(|candidates| assess_line(question, &facts, candidates)).collect();
+    let lines =
+        candidates.iter().map(|candidates| assess_line(question, &facts, candidates, detail)).collect();
     DayAssessment { date, lines }
 }
 
-fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidates<'_>) -> LineAssessment {
+fn assess_line(
+    question: &Question<'_>,
+    facts: &Facts<'_>,
+    candidates: &Candidates<'_>,
+    detail: Detail,
+) -> LineAssessment {
     let book = question.book;
     let line = &candidates.line;
     let union = book.in_group(book.union_group, &question.export.destination, facts.date);
@@ -231,7 +251,7 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
             verdict
         };
         if verdict.tri != Tri::No {
-            apply(facts, line, *ix, rule, verdict, &mut assessed);
+            apply(facts, line, *ix, rule, verdict, detail, &mut assessed);
         }
     }
     of_engine(facts, line, check, &mut assessed);
@@ -251,6 +271,7 @@ fn apply(
     ix: RuleIx,
     rule: &Rule,
     verdict: Verdict,
+    detail: Detail,
     assessed: &mut LineAssessment,
 ) {
     let (chosen, mut tri, mut missing) = effect_of(facts, line, rule);
@@ -281,7 +302,10 @@ fn apply(
                 answerable: false,
                 outcome: None,
                 missing: if state == FindingState::Unknown { missing } else { Missing::NONE },
-                facts: explain::facts(facts, line, rule, verdict.alternative),
+                facts: match detail {
+                    Detail::Facts => explain::facts(facts, line, rule, verdict.alternative),
+                    Detail::Bare => SmallVec::new(),
+                },
                 ground: None,
                 duties: chosen.duties.iter().copied().collect(),
             };
