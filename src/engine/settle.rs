@@ -111,6 +111,7 @@ impl Settler<'_> {
         self.general_authorisations(&mut work);
         self.licences(&mut work, drawn);
         area_unknown(&mut work);
+        rate_missing(&mut work);
         self.clearances(&mut work);
         let outcome = weigh(&mut work.findings);
         let permitted = outcome == Outcome::Permitted;
@@ -408,7 +409,9 @@ impl Answer {
             Result::RateMissing(why) => {
                 let finding = Finding::of_engine(EngineFinding::RateMissing, false)
                     .with("goods.currency", why.as_str());
-                work.findings.push(finding);
+                if !work.findings.contains(&finding) {
+                    work.findings.push(finding);
+                }
             }
             Result::Insufficient if self.over_cap => {
                 for ix in &work.assessed.exceeded {
@@ -437,6 +440,20 @@ fn area_unknown(work: &mut Work<'_>) {
             finding = finding.with(field, "unknown");
         }
         work.findings.push(finding);
+    }
+}
+
+/// Beside a limit of the law that could not be tested, such as 300 euro for an item: which rate to bring. A licence
+/// whose cap could not be tested has said so itself.
+fn rate_missing(work: &mut Work<'_>) {
+    let said = |finding: &Finding| finding.finder == Finder::Engine(EngineFinding::RateMissing);
+    let untested = |finding: &Finding| {
+        finding.state == FindingState::Unknown && finding.missing.meets(Missing::EXCHANGE_RATE)
+    };
+    if work.findings.iter().any(untested) && !work.findings.iter().any(said) {
+        let why = format!("no rate of {} for {}", work.date, work.goods.value.currency);
+        work.findings
+            .push(Finding::of_engine(EngineFinding::RateMissing, false).with("goods.currency", why.as_str()));
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use slagboom::{config::Listen, proto::v1, server::ServeError};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -13,6 +12,7 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
+use tonic_types::StatusExt;
 
 use crate::support::{Setup, TestServer, block_on, check, request};
 
@@ -201,7 +201,8 @@ fn a_full_disk_permits_nothing_and_loses_nothing() {
 fn a_second_daemon_on_the_same_folder_is_refused() {
     let server = TestServer::start();
     let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
-    let refused = crate::support::open(server.path(), crate::support::small_rulebook(), clock, 16).err().unwrap();
+    let refused =
+        crate::support::open(server.path(), crate::support::small_rulebook(), clock, 16).err().unwrap();
     assert!(refused.to_string().contains("in use"), "{refused}");
 }
 
@@ -214,7 +215,8 @@ fn a_restart_folds_the_log_to_the_same_state_with_and_without_a_snapshot() {
     block_on(check(&server, request("b"))).unwrap();
     let folder = server.stop();
     let data = folder.path().join("data");
-    let opened = slagboom::store::Store::open(&slagboom::store::Options::new(&data), slagboom::server::grpc::derive);
+    let opened =
+        slagboom::store::Store::open(&slagboom::store::Options::new(&data), slagboom::server::grpc::derive);
     let store = opened.unwrap().store;
     let (size, bytes) = store.snapshot().unwrap().unwrap();
     let kept = slagboom::service::State::from_bytes(&bytes).unwrap();
