@@ -11,7 +11,7 @@ use crate::domain::licence::{
     Clearance, ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods, ListedParty,
     Standing,
 };
-use crate::domain::money::{Currency, parse_decimal, parse_positive};
+use crate::domain::money::{Currency, parse_decimal, parse_rate};
 use crate::domain::name;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::request::FieldViolation;
@@ -194,7 +194,7 @@ impl Parser {
             let currency =
                 self.word(&path, "currency", &rate.currency, rate.currency.parse::<Currency>().ok());
             let date = self.date(&path, "date", Some(&rate.date));
-            let value = parse_positive(&rate.eur_per_unit);
+            let value = parse_rate(&rate.eur_per_unit);
             let value =
                 value.map_err(|error| self.fail(format!("{path}.eur_per_unit"), error.to_string())).ok();
             if let (Some(currency), Some(date), Some(value)) = (currency, date, value) {
