@@ -124,7 +124,8 @@ impl Parser {
     fn licence(&mut self, path: &str, doc: &LicenceDoc) -> Option<Licence> {
         let kind = self.word(path, "kind", &doc.kind, LicenceKind::parse(&doc.kind));
         let status = self.word(path, "status", &doc.status, LicenceStatus::parse(&doc.status));
-        let valid = self.period(path, "valid_from", Some(&doc.valid_from), "valid_to", Some(&doc.valid_to));
+        let valid =
+            self.period(path, "valid_from", doc.valid_from.as_ref(), "valid_to", doc.valid_to.as_ref());
         let destinations = doc.destinations.iter().enumerate();
         let destinations = destinations
             .filter_map(|(at, text)| {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
-    FieldViolation, ITEMS_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX, RawGoods,
-    RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
+    FieldViolation, ITEMS_MAX, LINE_NUMBER_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX,
+    RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use crate::domain::code::Classification;
 use crate::domain::country::{Country, CountryError, RegionCode, RegionError};
@@ -258,7 +258,13 @@ impl<'a> Parser<'a> {
         let mut seen = std::collections::BTreeSet::new();
         for (at, raw) in raw.iter().enumerate() {
             let line = if raw.line == 0 { u32::try_from(at + 1).unwrap_or(u32::MAX) } else { raw.line };
-            if !seen.insert(line) {
+            if line > LINE_NUMBER_MAX {
+                self.fail(
+                    format!("goods[{at}].line"),
+                    "LINE_NUMBER",
+                    format!("a line number is a whole number from 1 to {LINE_NUMBER_MAX}, or left out"),
+                );
+            } else if !seen.insert(line) {
                 self.fail(
                     format!("goods[{at}].line"),
                     "DUPLICATE",
