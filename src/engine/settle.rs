@@ -71,6 +71,16 @@ struct Work<'a> {
     allocations: SmallVec<[(usize, usize, Allocation); 1]>,
 }
 
+impl Work<'_> {
+    /// Notes once what was considered and not used.
+    fn consider(&mut self, what: &str, why_not: &str) {
+        let considered = Considered { what: what.into(), why_not: why_not.into() };
+        if !self.considered.contains(&considered) {
+            self.considered.push(considered);
+        }
+    }
+}
+
 impl Settler<'_> {
     fn day(&self, day: &DayAssessment) -> Vec<LineDecision> {
         let mut drawn = Drawn::new();
@@ -253,10 +263,7 @@ impl Settler<'_> {
             let found =
                 self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
             let Some((at, licence)) = found else {
-                work.considered.push(Considered {
-                    what: number.clone(),
-                    why_not: "no licence of this number is recorded".into(),
-                });
+                work.consider(number, "no licence of this number is recorded");
                 answer.raise(Result::Insufficient);
                 continue;
             };
@@ -301,10 +308,7 @@ impl Settler<'_> {
                     why
                 }
             };
-            let considered = Considered { what: licence.number.clone(), why_not: why_not.into() };
-            if !work.considered.contains(&considered) {
-                work.considered.push(considered);
-            }
+            work.consider(&licence.number, &why_not);
         }
         if let Some((_, licence, line, allocation)) = best {
             answer.result = Result::Covered(allocation.licence.clone());

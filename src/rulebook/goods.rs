@@ -32,6 +32,8 @@ pub struct GoodsList {
     pub by_statement_only: bool,
     /// Does it hold items that no customs code finds? Then a statement stands whatever the rows say.
     pub has_items: bool,
+    /// How far codes are listed that the act lists only with a limit.
+    pub limits: BTreeMap<Box<str>, Box<str>>,
     /// Titles of entries.
     pub entry_titles: BTreeMap<Box<str>, Box<str>>,
 }

@@ -41,6 +41,12 @@ impl Compiler {
             cn_complete: doc.cn_complete,
             by_statement_only: doc.cn.is_empty() && !by_code,
             has_items: !doc.items.is_empty(),
+            limits: doc
+                .limited_codes
+                .iter()
+                .filter_map(|row| Some((row.code.parse::<ControlCode>().ok()?, row.limit.as_str())))
+                .map(|(code, limit)| (code.as_str().into(), limit.into()))
+                .collect(),
             entry_titles: doc
                 .entry_titles
                 .iter()
