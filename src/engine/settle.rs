@@ -218,14 +218,17 @@ impl Settler<'_> {
     }
 
     fn licences(&self, work: &mut Work<'_>, drawn: &Drawn) {
-        let asks = |finding: &Finding| match finding.effect {
-            _ if !finding.counts() => None,
-            Effect::RequireLicence(duty) => Some(duty),
-            Effect::Prohibit if finding.answerable => Some(Authorisation::Sanctions),
-            _ => None,
+        let asks = |finding: &Finding| {
+            let kind = match finding.effect {
+                _ if !finding.counts() => return None,
+                Effect::RequireLicence(kind) => kind,
+                Effect::Prohibit if finding.answerable => Authorisation::Sanctions,
+                _ => return None,
+            };
+            Some(self.duty(finding, kind))
         };
-        // INVARIANT: one licence satisfies one duty, and a duty is one kind of authorisation for the line.
-        let duties: BTreeSet<Authorisation> = work.findings.iter().filter_map(asks).collect();
+        // INVARIANT: one licence satisfies one duty of the line.
+        let duties: BTreeSet<Duty<'_>> = work.findings.iter().filter_map(asks).collect();
         for duty in &duties {
             let answer = self.answer(work, drawn, *duty, &duties);
             for at in 0..work.findings.len() {
@@ -239,13 +242,23 @@ impl Settler<'_> {
         }
     }
 
+    /// The duty that a finding asks to be answered.
+    fn duty(&self, finding: &Finding, kind: Authorisation) -> Duty<'_> {
+        let rule = self.rule(finding).filter(|_| kind == Authorisation::Sanctions);
+        Duty {
+            kind,
+            act: rule.map_or("", |rule| &rule.citation.act),
+            whatever_goods: rule.is_some_and(|rule| rule.scope.iter().all(|scope| scope.goods.is_none())),
+        }
+    }
+
     /// What the offered licences say to one duty.
     fn answer(
         &self,
         work: &mut Work<'_>,
         drawn: &Drawn,
-        duty: Authorisation,
-        duties: &BTreeSet<Authorisation>,
+        duty: Duty<'_>,
+        duties: &BTreeSet<Duty<'_>>,
     ) -> Answer {
         let suspensions: Vec<&Rule> =
             work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
@@ -268,10 +281,16 @@ impl Settler<'_> {
                 continue;
             };
             // A licence of another kind is offered for the duty of its own kind, where the line has one.
-            if !duty.accepts(licence.kind) && duties.iter().any(|other| other.accepts(licence.kind)) {
+            let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
+            if !accepts(&duty) && duties.iter().any(accepts) {
                 continue;
             }
-            let why_not = match draw.cover(at, licence, duty) {
+            if work.allocations.iter().any(|(used, ..)| *used == at) {
+                work.consider(number, "it answers another duty of this line already");
+                answer.raise(Result::Insufficient);
+                continue;
+            }
+            let why_not = match draw.cover(at, licence, duty.kind) {
                 Cover::Covers { line, allocation, names_end_user, expires } => {
                     let preference = (
                         !names_end_user,
@@ -340,6 +359,17 @@ impl Settler<'_> {
             }
         }
     }
+}
+
+/// What one licence can answer. Licence duties of one kind are one duty of the line; authorisations under sanctions
+/// acts are given act by act, and those of frozen assets apart from those for goods: what allows oil pipes for Russia
+/// gives nothing to a person whose assets are frozen.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Duty<'a> {
+    kind: Authorisation,
+    /// The ban on giving a person anything comes last: an authorisation that could answer either answers for goods.
+    whatever_goods: bool,
+    act: &'a str,
 }
 
 /// Which of several licences is used: one that names the end user, then the earliest to expire, then the smallest
