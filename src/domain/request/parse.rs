@@ -286,7 +286,7 @@ impl<'a> Parser<'a> {
         let cn = raw.cn.as_deref().filter(|text| !text.trim().is_empty()).map(|text| {
             CnCode::parse(text.trim()).map_err(|text| {
                 let rule =
-                    format!("`{text}` is not a customs code of 2 to 10 digits in pairs, such as `8430 49`");
+                    format!("`{text}` is not a customs code of 2 to 10 digits in pairs from chapter 01 on, such as `8430 49`");
                 self.fail(field("cn"), "CN_CODE", rule);
             })
         });
