@@ -146,9 +146,9 @@ pub struct Allocation {
     pub quantity: Decimal,
     /// Its unit.
     pub unit: Box<str>,
-    /// Value drawn, in the licence's currency.
+    /// Value drawn, in the licence's currency; where the licence has no value cap, in the currency of the goods.
     pub value: Decimal,
-    /// That currency.
+    /// Currency of the values.
     pub currency: Currency,
     /// The rate used, when the goods are valued in another currency: licence currency for one unit.
     pub rate: Option<Decimal>,
