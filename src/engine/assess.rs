@@ -19,7 +19,7 @@ use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::ListId;
 use crate::rulebook::index::{CodeHash, GoodsKey, PlaceKey, regions};
-use crate::rulebook::model::{EffectRule, Permit, Rule, WindDown};
+use crate::rulebook::model::{EffectRule, Exemption, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
 
 /// Which knowledge of the law may be used.
@@ -342,6 +342,12 @@ fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Findin
             &exemption.duties,
         );
         return;
+    }
+    let claimed = |exemption: &&Exemption| {
+        facts.export.claims.iter().any(|claim| exemption.when.claims.contains(*claim))
+    };
+    for exemption in rule.exemptions.iter().filter(claimed) {
+        finding.facts.push(explain::not_exempt(facts, line, exemption));
     }
     if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
         return;

@@ -351,7 +351,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that facts name.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "annex_items",
     "broker",
     "buyer",
@@ -366,6 +366,7 @@ const FIELDS: [&str; 26] = [
     "end_use_country",
     "end_user",
     "end_user.type",
+    "exemption_claims",
     "export_date",
     "goods.cn",
     "goods.code",

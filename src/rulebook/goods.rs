@@ -35,6 +35,8 @@ pub struct GoodsList {
     pub has_items: bool,
     /// Codes that a rule writes itself, on a list without an id: tested one by one, as there are few.
     pub own_codes: Vec<CodeScope>,
+    /// How far codes are listed that the act lists only with a limit.
+    pub limits: BTreeMap<Box<str>, Box<str>>,
     /// Titles of entries.
     pub entry_titles: BTreeMap<Box<str>, Box<str>>,
 }
