@@ -79,10 +79,7 @@ pub(super) struct Candidates<'a> {
 /// INVARIANT (`pure_decision`): a value computed from values; no clock, disk, network or environment.
 #[must_use]
 pub fn assess(question: &Question<'_>) -> Assessment {
-    let candidates = candidates(question);
-    let today = on_day(question, &candidates, question.export.export_date, Detail::Facts);
-    let later = horizon::later(question, &candidates, &today);
-    Assessment { today, later }
+    assess_among(question, candidates(question))
 }
 
 /// The same without the index: every rule is tested. The oracle of the property test, and what the index must equal.
@@ -90,7 +87,14 @@ pub fn assess(question: &Question<'_>) -> Assessment {
 pub fn assess_linearly(question: &Question<'_>) -> Assessment {
     let goods = question.export.goods.iter();
     let candidates: Vec<Candidates<'_>> = goods.map(|goods| Candidates::all(question.book, goods)).collect();
+    assess_among(question, candidates)
+}
+
+fn assess_among(question: &Question<'_>, mut candidates: Vec<Candidates<'_>>) -> Assessment {
     let today = on_day(question, &candidates, question.export.export_date, Detail::Facts);
+    for candidates in &mut candidates {
+        candidates.keep_lasting(question);
+    }
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
 }
@@ -124,6 +128,24 @@ impl<'a> Candidates<'a> {
         let mut rules = SmallVec::new();
         book.index.candidates(places, &goods_keys(book, &line), &mut rules);
         Self { line, rules }
+    }
+
+    /// Keeps the rules that can matter on a later day: those that this export meets whatever the day, and those whose
+    /// places, rows or parties change with it.
+    fn keep_lasting(&mut self, question: &Question<'_>) {
+        let Self { line, rules } = self;
+        let facts = facts(question, question.export.export_date);
+        rules.retain(|ix| {
+            question.book.rule(*ix).filter(|rule| question.known.knows(rule)).is_some_and(|rule| {
+                let listed =
+                    !question.hits.is_empty() && rule.scope.iter().any(|scope| scope.parties.is_some());
+                let meets = || {
+                    let verdict = facts.scope(&rule.scope, line, rule.permit.is_some());
+                    verdict.tri != Tri::No || verdict.coarser.is_some() || verdict.contradicted.is_some()
+                };
+                rule.is_dated || listed || meets()
+            })
+        });
     }
 
     fn all(book: &Rulebook, goods: &'a GoodsLine) -> Self {

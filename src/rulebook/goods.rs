@@ -86,6 +86,7 @@ pub struct GoodsLists {
     rows_sorted: Vec<u32>,
     sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
+    dated_rows: HashSet<ListId>,
 }
 
 /// What the lookups say of one line's codes; nothing of what was stated.
@@ -168,14 +169,20 @@ impl GoodsLists {
         let mut order: Vec<u32> = (0..self.rows.len()).filter_map(|at| u32::try_from(at).ok()).collect();
         order.sort_by(|a, b| self.digits(*a).cmp(self.digits(*b)));
         self.rows_sorted = order;
-        let by_rows = |list: ListId| self.list(list).is_some_and(|list| !list.has_items);
-        let dated = self.rows.iter().filter(|row| row.from.is_some() && by_rows(row.list));
-        let dated: HashSet<ListId> = dated.map(|row| row.list).collect();
+        self.dated_rows = self.rows.iter().filter(|row| row.from.is_some()).map(|row| row.list).collect();
+        let by_rows = |list: &ListId| self.list(*list).is_some_and(|list| !list.has_items);
+        let dated: HashSet<ListId> = self.dated_rows.iter().copied().filter(by_rows).collect();
         for row in self.rows.iter().filter(|row| dated.contains(&row.list)) {
             let from = row.from.unwrap_or(Date::MIN);
             let days = self.row_days.entry(row.list).or_insert((from, from));
             *days = (days.0.min(from), days.1.max(from));
         }
+    }
+
+    /// Do rows of the list have first days of their own?
+    #[must_use]
+    pub fn has_dated_rows(&self, list: ListId) -> bool {
+        self.dated_rows.contains(&list)
     }
 
     /// First days of the earliest and the latest row of a list whose rows have days of their own.
