@@ -351,7 +351,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that facts name.
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 29] = [
     "annex_items",
     "broker",
     "buyer",
@@ -364,6 +364,7 @@ const FIELDS: [&str; 27] = [
     "destination.region",
     "end_use",
     "end_use_country",
+    "end_use_region",
     "end_user",
     "end_user.type",
     "exemption_claims",
@@ -376,6 +377,7 @@ const FIELDS: [&str; 27] = [
     "knowledge.about",
     "licence",
     "party",
+    "party.region",
     "transit_countries",
     "undetermined",
     "value_per_item",

@@ -462,15 +462,12 @@ impl Answer {
 
 /// Beside each finding that turns on an area: what to state.
 fn area_unknown(work: &mut Work<'_>) {
-    let area = Missing::REGION | Missing::AREA_CONTROL;
-    let unknown = work
-        .findings
-        .iter()
-        .filter(|finding| finding.state == FindingState::Unknown && finding.missing.meets(area));
+    let unknown = work.findings.iter().filter(|finding| finding.state == FindingState::Unknown);
     let missing = unknown.fold(Missing::NONE, |missing, finding| missing | finding.missing);
-    if missing.meets(area) {
+    let area = missing.among(Missing::AREA);
+    if area != Missing::NONE {
         let mut finding = Finding::of_engine(EngineFinding::AreaUnknown, false);
-        for field in missing.fields().filter(|field| field.starts_with("destination.")) {
+        for field in area.fields() {
             finding = finding.with(field, "unknown");
         }
         work.findings.push(finding);
