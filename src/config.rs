@@ -238,11 +238,10 @@ impl Environment {
         let layer = &mut read.layer;
         for (name, value) in variables {
             match name.strip_prefix("SLAGBOOM_") {
-                None => {}
+                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, and says nothing to the daemon.
+                None | Some("DATA") => {}
                 Some("CONFIG") => read.file = Some(PathBuf::from(value)),
                 Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
-                // Names a folder of public lists for tests and tools, and says nothing to the daemon.
-                Some("DATA") => {}
                 Some("RULES") => layer.rules = Some(PathBuf::from(value)),
                 Some("LISTEN") => layer.listen = Some(value),
                 Some("THREADS") => layer.threads = Some(number("SLAGBOOM_THREADS", &value)?),
