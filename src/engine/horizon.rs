@@ -51,7 +51,7 @@ fn is_alike(a: &LineAssessment, b: &LineAssessment) -> bool {
 
 /// First days of something new after the export date, in order.
 fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> SmallVec<[Date; 32]> {
-    let mut days = Days { after: question.export.export_date, found: SmallVec::new() };
+    let mut days = Days { after: question.export.export_date, found: SmallVec::new(), seen: SmallVec::new() };
     let union = question.book.union_group;
     days.group(question, union);
     days.first(question.book.vocabulary.covers_from);
@@ -76,13 +76,14 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> SmallVe
         days.period(hit.listed);
     }
     days.found.sort_unstable();
-    days.found.dedup();
     days.found
 }
 
 struct Days {
     after: Date,
     found: SmallVec<[Date; 32]>,
+    /// Groups that were looked at: many rules name the same few.
+    seen: SmallVec<[GroupId; 16]>,
 }
 
 impl Days {
@@ -109,6 +110,10 @@ impl Days {
     }
 
     fn group(&mut self, question: &Question<'_>, group: GroupId) {
+        if self.seen.contains(&group) {
+            return;
+        }
+        self.seen.push(group);
         let Some(group) = question.book.groups.get(usize::from(group.0)) else { return };
         let export = question.export;
         let places = [export.destination, export.end_use_place]
@@ -128,7 +133,9 @@ impl Days {
     }
 
     fn first(&mut self, day: Option<Date>) {
-        self.found.extend(day.filter(|day| *day > self.after));
+        if let Some(day) = day.filter(|day| *day > self.after && !self.found.contains(day)) {
+            self.found.push(day);
+        }
     }
 
     fn after_last(&mut self, day: Option<Date>) {
