@@ -139,7 +139,47 @@ impl RegionCode {
     pub fn prefix(&self) -> Option<Country> {
         self.0.get(..2)?.parse().ok()
     }
+
+    /// The country code that the region has of its own, such as `NC` for `FR-NC`.
+    #[must_use]
+    pub fn own_country(&self) -> Option<Country> {
+        let at = OWN_COUNTRIES.binary_search_by(|row| row.0.cmp(&*self.0)).ok()?;
+        OWN_COUNTRIES.get(at)?.1.parse().ok()
+    }
 }
+
+/// Regions that ISO 3166 also gives a country code, and to which law that speaks of the country does not reach, or
+/// reaches in its own way. Not here, because law that names the country means them too: the territories of the United
+/// States, Svalbard and Jan Mayen.
+const OWN_COUNTRIES: [(&str, &str); 27] = [
+    ("CN-HK", "HK"),
+    ("CN-MO", "MO"),
+    ("CN-TW", "TW"),
+    ("FI-01", "AX"),
+    ("FR-971", "GP"),
+    ("FR-972", "MQ"),
+    ("FR-973", "GF"),
+    ("FR-974", "RE"),
+    ("FR-976", "YT"),
+    ("FR-BL", "BL"),
+    ("FR-GF", "GF"),
+    ("FR-GP", "GP"),
+    ("FR-MF", "MF"),
+    ("FR-MQ", "MQ"),
+    ("FR-NC", "NC"),
+    ("FR-PF", "PF"),
+    ("FR-PM", "PM"),
+    ("FR-RE", "RE"),
+    ("FR-TF", "TF"),
+    ("FR-WF", "WF"),
+    ("FR-YT", "YT"),
+    ("NL-AW", "AW"),
+    ("NL-BQ1", "BQ"),
+    ("NL-BQ2", "BQ"),
+    ("NL-BQ3", "BQ"),
+    ("NL-CW", "CW"),
+    ("NL-SX", "SX"),
+];
 
 impl FromStr for RegionCode {
     type Err = RegionError;
@@ -181,6 +221,18 @@ mod tests {
         assert!("UA-43".parse::<RegionCode>().is_ok());
         for text in ["UA", "UA-", "ua-43", "XX-1", "UA-4321", "RU-CRÉ"] {
             assert!(text.parse::<RegionCode>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_region_with_a_country_code_is_that_country() {
+        assert!(OWN_COUNTRIES.is_sorted_by(|a, b| a.0 < b.0));
+        for (region, country) in OWN_COUNTRIES {
+            let own = region.parse::<RegionCode>().unwrap().own_country();
+            assert_eq!(own.map(Country::code), Some(country), "{region}");
+        }
+        for region in ["FR-75C", "NL-GR", "US-PR", "UA-43"] {
+            assert_eq!(region.parse::<RegionCode>().unwrap().own_country(), None, "{region}");
         }
     }
 

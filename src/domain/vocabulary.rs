@@ -194,6 +194,10 @@ impl Vocabulary {
         if code.prefix() != Some(country) {
             return Err(RegionMismatch::OtherCountry);
         }
+        // Region beats country: New Caledonia written as a region of France is not France.
+        if let Some(own) = code.own_country() {
+            return Ok(Place::of(own));
+        }
         if self.ruled_in(country).is_empty() {
             Ok(Place::of(country))
         } else {

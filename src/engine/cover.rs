@@ -47,6 +47,8 @@ pub(super) struct Draw<'a> {
     pub(super) date: Date,
     pub(super) rates: &'a ExchangeRates,
     pub(super) drawn: &'a Drawn,
+    /// Listed goods that stay inside the customs territory of the Union.
+    pub(super) within_union: bool,
     /// Rules that suspend licences for this line.
     pub(super) suspensions: &'a [&'a Rule],
 }
@@ -54,7 +56,11 @@ pub(super) struct Draw<'a> {
 impl Draw<'_> {
     /// Tests one licence for one duty.
     pub(super) fn cover(&self, at: usize, licence: &Licence, duty: Authorisation) -> Cover {
-        if !duty.accepts(licence.kind) {
+        // Military goods move inside the Union on a transfer licence too.
+        let is_transfer = self.within_union
+            && duty == Authorisation::Military
+            && Authorisation::Transfer.accepts(licence.kind);
+        if !duty.accepts(licence.kind) && !is_transfer {
             return Cover::No(format!(
                 "a licence of kind {} does not answer this duty",
                 licence.kind.as_str()
@@ -147,12 +153,6 @@ impl Draw<'_> {
             ));
         }
         let (drawn_quantity, drawn_value) = self.drawn.get(&(at, position)).copied().unwrap_or_default();
-        let Ok((value, currency, rate)) = self.value_in(line) else {
-            return Cover::RateMissing(format!(
-                "no rate of {} for {} in {}",
-                self.export.export_date, goods.value.currency, line.currency
-            ));
-        };
         let left = |cap: Option<Decimal>, used: Decimal, drawn: Decimal, wanted: Decimal| match cap {
             None => Ok(None),
             Some(cap) => {
@@ -164,11 +164,26 @@ impl Draw<'_> {
                 }
             }
         };
+        // The quantity first: where it is too much already, no rate changes the answer.
         let quantity_left =
             left(line.cap_quantity, line.used_quantity, drawn_quantity, goods.quantity.amount);
-        let value_left = left(line.cap_value, line.used_value, drawn_value, value);
-        match (quantity_left, value_left) {
-            (Ok(remaining_quantity), Ok(remaining_value)) => Cover::Covers {
+        let remaining_quantity = match quantity_left {
+            Ok(remaining) => remaining,
+            Err(available) => {
+                return Cover::OverCap(format!(
+                    "line {}: {} is more than the {available} {} left",
+                    line.line, goods.quantity, line.unit
+                ));
+            }
+        };
+        let Ok((value, currency, rate)) = self.value_in(line) else {
+            return Cover::RateMissing(format!(
+                "no rate of {} for {} in {}",
+                self.export.export_date, goods.value.currency, line.currency
+            ));
+        };
+        match left(line.cap_value, line.used_value, drawn_value, value) {
+            Ok(remaining_value) => Cover::Covers {
                 line: position,
                 allocation: Allocation {
                     licence: licence.number.clone(),
@@ -184,11 +199,7 @@ impl Draw<'_> {
                 names_end_user: licence.end_users.is_some(),
                 expires: licence.valid.until,
             },
-            (Err(available), _) => Cover::OverCap(format!(
-                "line {}: {} is more than the {available} {} left",
-                line.line, goods.quantity, line.unit
-            )),
-            (_, Err(available)) => Cover::OverCap(format!(
+            Err(available) => Cover::OverCap(format!(
                 "line {}: {value} {} is more than the {available} left",
                 line.line, line.currency
             )),

@@ -268,6 +268,7 @@ impl Settler<'_> {
             date: work.date,
             rates: &self.standing.rates,
             drawn,
+            within_union: work.assessed.intra_union,
             suspensions: &suspensions,
         };
         let mut best: Option<(Preference, usize, usize, Allocation)> = None;

@@ -67,6 +67,8 @@ pub struct Group {
     pub countries: Vec<SmallVec<[Period; 1]>>,
     /// Regions with their days.
     pub regions: Vec<(RegionSet, Period)>,
+    /// Regions that do not belong though their country does.
+    pub without: RegionSet,
 }
 
 /// A list of parties.
@@ -362,7 +364,8 @@ impl Group {
     #[must_use]
     pub fn contains(&self, place: &Place, day: Date) -> bool {
         let country = self.countries.get(usize::from(place.country.index()));
-        country.is_some_and(|periods| periods.iter().any(|period| period.contains(day)))
+        let apart = place.region.known && self.without.meets(place.region.set);
+        (!apart && country.is_some_and(|periods| periods.iter().any(|period| period.contains(day))))
             || (place.region.known
                 && self
                     .regions

@@ -268,6 +268,7 @@ impl Compiler {
                 id: doc.id.as_str().into(),
                 countries: vec![SmallVec::new(); 256],
                 regions: Vec::new(),
+                without: RegionSet::default(),
             };
             for (at, member) in doc.members.iter().enumerate() {
                 let path = format!("{path}.members[{at}]");
@@ -284,6 +285,10 @@ impl Compiler {
                 self.in_order(file, &format!("{path}.until"), period);
                 match (&member.country, &member.region) {
                     (Some(country), None) => {
+                        for (at, region) in member.without.iter().enumerate() {
+                            let set = self.region(file, &format!("{path}.without[{at}]"), region);
+                            group.without = group.without.with(set);
+                        }
                         if let Some(country) = self.country(file, &format!("{path}.country"), country)
                             && let Some(periods) = group.countries.get_mut(usize::from(country.index()))
                         {

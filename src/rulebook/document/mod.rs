@@ -130,6 +130,9 @@ pub struct MemberDoc {
     /// ISO 3166-2 code, such as `GB-NIR`, of a region declared in `regions.yaml`.
     #[serde(default)]
     pub region: Option<String>,
+    /// Regions of the country that do not belong, declared in `regions.yaml`.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// First day, inclusive; open when left out.
     #[serde(default)]
     pub from: Option<String>,
