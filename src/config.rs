@@ -1,7 +1,8 @@
 //! What the daemon is told: defaults < YAML file < environment < flags, checked before anything starts.
 //!
 //! [`Layer`] is the one list of options: the flags, the keys of the file and the environment variables
-//! (`SLAGBOOM_` and the name in capitals) all come from it, so that they cannot drift apart.
+//! (`SLAGBOOM_` and the name in capitals) all come from it, so that they cannot drift apart. Only the data folder is
+//! `SLAGBOOM_DATA_DIR`, because `SLAGBOOM_DATA` names the public lists that tests read.
 
 use std::{
     collections::BTreeSet,
@@ -237,9 +238,10 @@ impl Environment {
         let layer = &mut read.layer;
         for (name, value) in variables {
             match name.strip_prefix("SLAGBOOM_") {
-                None => {}
+                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, and says nothing to the daemon.
+                None | Some("DATA") => {}
                 Some("CONFIG") => read.file = Some(PathBuf::from(value)),
-                Some("DATA") => layer.data = Some(PathBuf::from(value)),
+                Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
                 Some("RULES") => layer.rules = Some(PathBuf::from(value)),
                 Some("LISTEN") => layer.listen = Some(value),
                 Some("THREADS") => layer.threads = Some(number("SLAGBOOM_THREADS", &value)?),

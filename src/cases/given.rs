@@ -11,7 +11,7 @@ use crate::domain::licence::{
     Clearance, ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods, ListedParty,
     Standing,
 };
-use crate::domain::money::{Currency, parse_decimal, parse_positive};
+use crate::domain::money::{Currency, parse_decimal, parse_rate};
 use crate::domain::name;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::request::FieldViolation;
@@ -124,7 +124,8 @@ impl Parser {
     fn licence(&mut self, path: &str, doc: &LicenceDoc) -> Option<Licence> {
         let kind = self.word(path, "kind", &doc.kind, LicenceKind::parse(&doc.kind));
         let status = self.word(path, "status", &doc.status, LicenceStatus::parse(&doc.status));
-        let valid = self.period(path, "valid_from", Some(&doc.valid_from), "valid_to", Some(&doc.valid_to));
+        let valid =
+            self.period(path, "valid_from", doc.valid_from.as_ref(), "valid_to", doc.valid_to.as_ref());
         let destinations = doc.destinations.iter().enumerate();
         let destinations = destinations
             .filter_map(|(at, text)| {
@@ -194,7 +195,7 @@ impl Parser {
             let currency =
                 self.word(&path, "currency", &rate.currency, rate.currency.parse::<Currency>().ok());
             let date = self.date(&path, "date", Some(&rate.date));
-            let value = parse_positive(&rate.eur_per_unit);
+            let value = parse_rate(&rate.eur_per_unit);
             let value =
                 value.map_err(|error| self.fail(format!("{path}.eur_per_unit"), error.to_string())).ok();
             if let (Some(currency), Some(date), Some(value)) = (currency, date, value) {

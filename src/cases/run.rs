@@ -109,6 +109,13 @@ pub fn run_case(book: &Rulebook, case: &CaseDoc) -> Vec<(String, String, String)
             return mismatches.0;
         }
     };
+    // A list that no rule knows can fire nothing, and the case would show a permission that means nothing.
+    for (at, listed) in given.listed_parties.iter().enumerate() {
+        if book.party_list(&listed.list).is_none() {
+            let field = format!("given.listed_parties[{at}].list");
+            mismatches.add(&field, "a party list of the rulebook", &listed.list);
+        }
+    }
     let hits = screening::exact(book, &export, &given.listed_parties);
     let question = Question {
         book,

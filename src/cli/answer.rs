@@ -68,7 +68,9 @@ pub fn human(label: &str, decision: &v1::Decision, language: Language) -> String
         of_finding(&mut out, finding, decision.lines.len() > 1, language);
     }
     for considered in &decision.considered {
-        let _ = writeln!(out, "  {} is not used: {}", considered.what, considered.why_not);
+        let line =
+            if decision.lines.len() > 1 { format!(" for line {}", considered.line) } else { String::new() };
+        let _ = writeln!(out, "  {} is not used{line}: {}", considered.what, considered.why_not);
     }
     for allocation in &decision.allocations {
         let _ = writeln!(

@@ -219,12 +219,15 @@ impl CnCode {
         let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.')).collect();
         let valid = (2..=10).contains(&digits.len())
             && digits.len().is_multiple_of(2)
-            && digits.bytes().all(|b| b.is_ascii_digit());
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            // Chapters count from 01; a code of zeros would lie in no list, and so be free.
+            && !digits.starts_with("00");
         if !valid {
             return Err(text.chars().take(40).collect());
         }
         let mut code = digits.as_str();
-        while code.len() > 4 && code.ends_with("00") {
+        // No heading ends in 00 either: `8400` says chapter 84 and no more.
+        while code.len() > 2 && code.ends_with("00") {
             code = code.get(..code.len() - 2).unwrap_or(code);
         }
         Ok(Self(code.into()))

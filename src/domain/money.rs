@@ -12,6 +12,8 @@ use super::currency_table::CURRENCIES;
 pub const INTEGER_DIGITS_MAX: usize = 15;
 /// Digits after the decimal point that an amount may have.
 pub const FRACTION_DIGITS_MAX: usize = 6;
+/// Digits after the decimal point that an exchange rate may have: a rupiah is some 0.00006 euro.
+pub const RATE_FRACTION_DIGITS_MAX: usize = 12;
 
 /// A currency by its ISO 4217 code.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -50,10 +52,8 @@ pub enum AmountError {
     #[error("`{0}` is zero")]
     Zero(String),
     /// Too many digits.
-    #[error(
-        "`{0}` has too many digits: at most {INTEGER_DIGITS_MAX} before the point and {FRACTION_DIGITS_MAX} after it"
-    )]
-    Digits(String),
+    #[error("`{0}` has too many digits: at most {INTEGER_DIGITS_MAX} before the point and {1} after it")]
+    Digits(String, usize),
     /// Not an ISO 4217 code.
     #[error("`{0}` is not an ISO 4217 currency code, such as `EUR`")]
     Currency(String),
@@ -64,6 +64,10 @@ pub enum AmountError {
 /// # Errors
 /// [`AmountError`] for a sign, an exponent, a separator, too many digits or anything that is no number.
 pub fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
+    parse_digits(text, FRACTION_DIGITS_MAX)
+}
+
+fn parse_digits(text: &str, fraction_digits_max: usize) -> Result<Decimal, AmountError> {
     let clipped = || text.chars().take(40).collect::<String>();
     let (sign, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (integer, fraction) = digits.split_once('.').map_or((digits, None), |(i, f)| (i, Some(f)));
@@ -75,9 +79,9 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
         return Err(AmountError::Negative(clipped()));
     }
     if integer.len() > INTEGER_DIGITS_MAX
-        || fraction.is_some_and(|fraction| fraction.len() > FRACTION_DIGITS_MAX)
+        || fraction.is_some_and(|fraction| fraction.len() > fraction_digits_max)
     {
-        return Err(AmountError::Digits(clipped()));
+        return Err(AmountError::Digits(clipped(), fraction_digits_max));
     }
     Decimal::from_str(digits).map_err(|_| AmountError::Shape(clipped()))
 }
@@ -87,10 +91,19 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
 /// # Errors
 /// As [`parse_decimal`], and [`AmountError::Zero`].
 pub fn parse_positive(text: &str) -> Result<Decimal, AmountError> {
-    match parse_decimal(text)? {
-        amount if amount.is_zero() => Err(AmountError::Zero(text.chars().take(40).collect())),
-        amount => Ok(amount),
-    }
+    above_zero(text, parse_decimal(text)?)
+}
+
+/// Reads an exchange rate: a decimal above zero that may have more digits after the point than an amount.
+///
+/// # Errors
+/// As [`parse_positive`].
+pub fn parse_rate(text: &str) -> Result<Decimal, AmountError> {
+    above_zero(text, parse_digits(text, RATE_FRACTION_DIGITS_MAX)?)
+}
+
+fn above_zero(text: &str, amount: Decimal) -> Result<Decimal, AmountError> {
+    if amount.is_zero() { Err(AmountError::Zero(text.chars().take(40).collect())) } else { Ok(amount) }
 }
 
 impl Currency {
@@ -195,6 +208,14 @@ mod tests {
         }
         assert!(matches!(parse_decimal("-1.00"), Err(AmountError::Negative(_))));
         assert!(matches!(parse_positive("0.00"), Err(AmountError::Zero(_))));
+    }
+
+    #[test]
+    fn a_rate_has_more_digits_than_an_amount() {
+        assert_eq!(parse_rate("0.007758289").unwrap().to_string(), "0.007758289");
+        assert!(parse_decimal("0.007758289").is_err());
+        assert!(parse_rate("0.0000000000001").is_err());
+        assert!(matches!(parse_rate("0.0"), Err(AmountError::Zero(_))));
     }
 
     #[test]

@@ -11,9 +11,18 @@ pub fn normalise(name: &str) -> Box<str> {
     if name.is_ascii() {
         return normalise_ascii(name);
     }
-    let mut normal = String::with_capacity(name.len());
+    // Composition changes nothing in ASCII, which most names are, and is most of the work.
+    if name.is_ascii() {
+        return evened(name.chars().map(|c| c.to_ascii_lowercase()), name.len()).into_boxed_str();
+    }
+    evened(name.nfkc().flat_map(char::to_lowercase), name.len()).nfc().collect::<String>().into_boxed_str()
+}
+
+/// Letters and digits with single spaces where anything else stood.
+fn evened(letters: impl Iterator<Item = char>, length: usize) -> String {
+    let mut normal = String::with_capacity(length);
     let mut gap = false;
-    for c in name.nfkc().flat_map(char::to_lowercase) {
+    for c in letters {
         if c.is_alphanumeric() || is_mark(c) {
             if gap && !normal.is_empty() {
                 normal.push(' ');
@@ -24,7 +33,7 @@ pub fn normalise(name: &str) -> Box<str> {
             gap = true;
         }
     }
-    normal.nfc().collect::<String>().into_boxed_str()
+    normal
 }
 
 /// The same for the names that most exports carry: no normal form changes ASCII.

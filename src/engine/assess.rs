@@ -20,7 +20,7 @@ use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::ListId;
 use crate::rulebook::goods::CnRow;
 use crate::rulebook::index::{CodeHash, GoodsKey, PlaceKey, regions};
-use crate::rulebook::model::{EffectRule, Permit, Rule, WindDown};
+use crate::rulebook::model::{EffectRule, Exemption, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
 
 /// Which knowledge of the law may be used.
@@ -80,10 +80,7 @@ pub(super) struct Candidates<'a> {
 /// INVARIANT (`pure_decision`): a value computed from values; no clock, disk, network or environment.
 #[must_use]
 pub fn assess(question: &Question<'_>) -> Assessment {
-    let candidates = candidates(question);
-    let today = on_day(question, &candidates, question.export.export_date);
-    let later = horizon::later(question, &candidates, &today);
-    Assessment { today, later }
+    assess_among(question, candidates(question))
 }
 
 /// The same without the index: every rule is tested. The oracle of the property test, and what the index must equal.
@@ -91,7 +88,14 @@ pub fn assess(question: &Question<'_>) -> Assessment {
 pub fn assess_linearly(question: &Question<'_>) -> Assessment {
     let goods = question.export.goods.iter();
     let candidates: Vec<Candidates<'_>> = goods.map(|goods| Candidates::all(question.book, goods)).collect();
-    let today = on_day(question, &candidates, question.export.export_date);
+    assess_among(question, candidates)
+}
+
+fn assess_among(question: &Question<'_>, mut candidates: Vec<Candidates<'_>>) -> Assessment {
+    let today = on_day(question, &candidates, question.export.export_date, Detail::Facts);
+    for candidates in &mut candidates {
+        candidates.keep_lasting(question);
+    }
     let later = horizon::later(question, &candidates, &today);
     Assessment { today, later }
 }
@@ -125,6 +129,24 @@ impl<'a> Candidates<'a> {
         let mut rules = SmallVec::new();
         book.index.candidates(places, &goods_keys(book, &line), &mut rules);
         Self { line, rules }
+    }
+
+    /// Keeps the rules that can matter on a later day: those that this export meets whatever the day, and those whose
+    /// places, rows or parties change with it.
+    fn keep_lasting(&mut self, question: &Question<'_>) {
+        let Self { line, rules } = self;
+        let facts = facts(question, question.export.export_date);
+        rules.retain(|ix| {
+            question.book.rule(*ix).filter(|rule| question.known.knows(rule)).is_some_and(|rule| {
+                let listed =
+                    !question.hits.is_empty() && rule.scope.iter().any(|scope| scope.parties.is_some());
+                let meets = || {
+                    let verdict = facts.scope(&rule.scope, line, rule.permit.is_some());
+                    verdict.tri != Tri::No || verdict.coarser.is_some() || verdict.contradicted.is_some()
+                };
+                rule.is_dated || listed || meets()
+            })
+        });
     }
 
     fn all(book: &Rulebook, goods: &'a GoodsLine) -> Self {
@@ -189,14 +211,34 @@ fn goods_keys(book: &Rulebook, line: &Line<'_>) -> SmallVec<[GoodsKey; 16]> {
     keys
 }
 
+/// How much of an assessment is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Detail {
+    /// With the facts that matched.
+    Facts,
+    /// Without them: of a later day only the outcome and the rules that give it are told.
+    Bare,
+}
+
 /// Assesses all lines on one day.
-pub(super) fn on_day(question: &Question<'_>, candidates: &[Candidates<'_>], date: Date) -> DayAssessment {
+pub(super) fn on_day(
+    question: &Question<'_>,
+    candidates: &[Candidates<'_>],
+    date: Date,
+    detail: Detail,
+) -> DayAssessment {
     let facts = facts(question, date);
-    let lines = candidates.iter().map(|candidates| assess_line(question, &facts, candidates)).collect();
+    let lines =
+        candidates.iter().map(|candidates| assess_line(question, &facts, candidates, detail)).collect();
     DayAssessment { date, lines }
 }
 
-fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidates<'_>) -> LineAssessment {
+fn assess_line(
+    question: &Question<'_>,
+    facts: &Facts<'_>,
+    candidates: &Candidates<'_>,
+    detail: Detail,
+) -> LineAssessment {
     let book = question.book;
     let line = &candidates.line;
     let union = book.in_group(book.union_group, &question.export.destination, facts.date);
@@ -232,7 +274,7 @@ fn assess_line(question: &Question<'_>, facts: &Facts<'_>, candidates: &Candidat
             verdict
         };
         if verdict.tri != Tri::No {
-            apply(facts, line, *ix, rule, verdict, &mut assessed);
+            apply(facts, line, *ix, rule, verdict, detail, &mut assessed);
         }
     }
     of_engine(facts, line, check, &mut assessed);
@@ -252,6 +294,7 @@ fn apply(
     ix: RuleIx,
     rule: &Rule,
     verdict: Verdict,
+    detail: Detail,
     assessed: &mut LineAssessment,
 ) {
     let (chosen, mut tri, mut missing) = effect_of(facts, line, rule);
@@ -282,7 +325,10 @@ fn apply(
                 answerable: false,
                 outcome: None,
                 missing: if state == FindingState::Unknown { missing } else { Missing::NONE },
-                facts: explain::facts(facts, line, rule, verdict.alternative),
+                facts: match detail {
+                    Detail::Facts => explain::facts(facts, line, rule, verdict.alternative),
+                    Detail::Bare => SmallVec::new(),
+                },
                 ground: None,
                 duties: chosen.duties.iter().copied().collect(),
             };
@@ -319,6 +365,12 @@ fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Findin
             &exemption.duties,
         );
         return;
+    }
+    let claimed = |exemption: &&Exemption| {
+        facts.export.claims.iter().any(|claim| exemption.when.claims.contains(*claim))
+    };
+    for exemption in rule.exemptions.iter().filter(claimed) {
+        finding.facts.push(explain::not_exempt(facts, line, exemption));
     }
     if !matches!(finding.effect, Effect::Prohibit | Effect::RequireLicence(_) | Effect::Review) {
         return;

@@ -351,7 +351,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that facts name.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 29] = [
     "annex_items",
     "broker",
     "buyer",
@@ -364,8 +364,10 @@ const FIELDS: [&str; 26] = [
     "destination.region",
     "end_use",
     "end_use_country",
+    "end_use_region",
     "end_user",
     "end_user.type",
+    "exemption_claims",
     "export_date",
     "goods.cn",
     "goods.code",
@@ -375,6 +377,7 @@ const FIELDS: [&str; 26] = [
     "knowledge.about",
     "licence",
     "party",
+    "party.region",
     "transit_countries",
     "undetermined",
     "value_per_item",

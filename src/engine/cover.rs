@@ -9,6 +9,7 @@ use super::decision::Allocation;
 use crate::domain::code::Classification;
 use crate::domain::export::{GoodsLine, ProposedExport, Role};
 use crate::domain::licence::{ExchangeRates, Licence, LicenceLine, LicenceStatus, LicensedGoods};
+use crate::domain::money::Currency;
 use crate::domain::outcome::Authorisation;
 use crate::rulebook::model::Rule;
 
@@ -175,7 +176,7 @@ impl Draw<'_> {
                 ));
             }
         };
-        let Ok((value, rate)) = self.value_in(line) else {
+        let Ok((value, currency, rate)) = self.value_in(line) else {
             return Cover::RateMissing(format!(
                 "no rate of {} for {} in {}",
                 self.export.export_date, goods.value.currency, line.currency
@@ -190,7 +191,7 @@ impl Draw<'_> {
                     quantity: goods.quantity.amount,
                     unit: line.unit.clone(),
                     value,
-                    currency: line.currency,
+                    currency,
                     rate,
                     remaining_quantity,
                     remaining_value,
@@ -205,24 +206,22 @@ impl Draw<'_> {
         }
     }
 
-    /// The line's value in the licence's currency, rounded half to even to its minor unit, once; and the rate, where
-    /// it is another currency. An error means that there is no rate of the day.
-    fn value_in(&self, line: &LicenceLine) -> Result<(Decimal, Option<Decimal>), ()> {
+    /// The line's value in the licence's currency, rounded half to even to its minor unit, once; the currency; and the
+    /// rate, where it is another one. Without a cap nothing must be tested, and the value stands as it is, in its own
+    /// currency. An error means that there is no rate of the day.
+    fn value_in(&self, line: &LicenceLine) -> Result<(Decimal, Currency, Option<Decimal>), ()> {
         let value = self.goods.value;
-        let digits = u32::from(line.currency.minor_digits());
-        // Without a cap nothing must be tested, and the value stands as it is.
         if value.currency == line.currency || line.cap_value.is_none() {
-            return Ok((
-                value.amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven),
-                None,
-            ));
+            let digits = u32::from(value.currency.minor_digits());
+            let amount = value.amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven);
+            return Ok((amount, value.currency, None));
         }
         // The rate is that of the export, also where a later day is looked at: no rate of the future is known.
         let day = self.export.export_date;
         let from = self.rates.eur_per_unit(value.currency, day).ok_or(())?;
         let to = self.rates.eur_per_unit(line.currency, day).ok_or(())?;
         let converted = value.convert(from, line.currency, to).ok_or(())?;
-        Ok((converted.amount, from.checked_div(to)))
+        Ok((converted.amount, converted.currency, from.checked_div(to)))
     }
 }
 

@@ -146,9 +146,9 @@ pub struct Allocation {
     pub quantity: Decimal,
     /// Its unit.
     pub unit: Box<str>,
-    /// Value drawn, in the licence's currency.
+    /// Value drawn, in the licence's currency; where the licence has no value cap, in the currency of the goods.
     pub value: Decimal,
-    /// That currency.
+    /// Currency of the values.
     pub currency: Currency,
     /// The rate used, when the goods are valued in another currency: licence currency for one unit.
     pub rate: Option<Decimal>,
@@ -277,8 +277,8 @@ impl EngineFinding {
                 "De naam van een partij lijkt op een gelijste naam. Een mens beslist of het dezelfde is.",
             ),
             Self::RateMissing => (
-                "The cap of the licence is in another currency, and no exchange rate of the export date is recorded.",
-                "Het plafond van de vergunning is in een andere valuta, en er is geen wisselkoers van de uitvoerdatum vastgelegd.",
+                "A cap or limit is in another currency, and no exchange rate of the export date is recorded: record the rate, or state the value in the currency of the cap.",
+                "Een plafond of grensbedrag is in een andere valuta, en er is geen wisselkoers van de uitvoerdatum vastgelegd: leg de koers vast, of geef de waarde in de valuta van het plafond.",
             ),
             Self::RedFlag => (
                 "What is known of the end use asks for a person before listed goods may go.",

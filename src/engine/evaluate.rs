@@ -245,16 +245,21 @@ impl Facts<'_> {
         let look_at = test.look_at;
         let mut tri = if look_at.all { Tri::Yes } else { Tri::No };
         let mut missing = Missing::NONE;
-        let receivers = self
-            .export
+        let export = self.export;
+        let receivers = export
             .parties
             .iter()
             .filter(|party| look_at.party && party.role.receives())
             .map(|party| &party.place);
-        let destination = look_at.destination.then_some(&self.export.destination);
-        let end_use = look_at.end_use.then_some(&self.export.end_use_place);
+        let destination = look_at.destination.then_some(&export.destination);
+        let end_use = look_at.end_use.then_some(&export.end_use_place);
         let mut look = |place: &Place| {
-            let (here, lacks) = self.place(test, place);
+            let (here, mut lacks) = self.place(test, place);
+            if lacks.meets(Missing::REGION) && *place != export.destination {
+                let is_use = *place == export.end_use_place;
+                let region = if is_use { Missing::END_USE_REGION } else { Missing::PARTY_REGION };
+                lacks = lacks.among(Missing::AREA_CONTROL) | region;
+            }
             tri = if look_at.all { tri.and(here) } else { tri.or(here) };
             missing |= lacks;
         };

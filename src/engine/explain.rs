@@ -6,7 +6,7 @@ use super::decision::Fact;
 use super::evaluate::{Facts, Line, Member, Unstated};
 use crate::domain::code::{Classification, ControlCode};
 use crate::domain::export::Place;
-use crate::rulebook::model::{Destination, Goods, Rule};
+use crate::rulebook::model::{Destination, Exemption, Goods, Rule};
 
 /// The facts that a rule's alternative matched or turns on.
 #[must_use]
@@ -56,6 +56,22 @@ pub fn facts(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, alternative: usize
         push("contract_date", date.to_string().into());
     }
     found
+}
+
+/// Why an exemption that is claimed does not lift the finding.
+#[must_use]
+pub fn not_exempt(facts: &Facts<'_>, line: &Line<'_>, exemption: &Exemption) -> Fact {
+    let named = exemption
+        .article
+        .as_deref()
+        .map_or_else(|| exemption.id.to_string(), |article| format!("{} (Art {article})", exemption.id));
+    let missing: Vec<&str> = facts.condition(&exemption.when, line).1.fields().collect();
+    let why = if missing.is_empty() {
+        "its conditions are not met".to_owned()
+    } else {
+        format!("not known: {}", missing.join(", "))
+    };
+    Fact { field: "exemption_claims", value: format!("{named} does not apply, {why}").into() }
 }
 
 fn places(facts: &Facts<'_>, test: &Destination, push: &mut impl FnMut(&'static str, Box<str>)) {
@@ -109,7 +125,11 @@ fn goods_facts(
             push("cn", format!("{ex}{} of {name}", row.cn).into());
         } else if let (Classification::Code(code), true) = (&line.goods.classification, member != Member::No)
         {
-            push("code", format!("{code} of {name}").into());
+            let limit = code.lineage().find_map(|code| list.limits.get(code));
+            match limit.filter(|_| member == Member::Limited) {
+                Some(limit) => push("code", format!("{code} of {name}, which adds: {limit}").into()),
+                None => push("code", format!("{code} of {name}").into()),
+            }
         } else {
             push("annex_items", format!("not stated: {name}").into());
         }

@@ -1,13 +1,12 @@
 //! Later days on which law, as it is known, says something else of the same export.
 
-use std::collections::BTreeSet;
-
 use jiff::civil::Date;
+use smallvec::SmallVec;
 
-use super::assess::{Candidates, Question, on_day};
-use super::decision::{DayAssessment, LineAssessment};
+use super::assess::{Candidates, Detail, Question, on_day};
+use super::decision::{DayAssessment, Finding, LineAssessment};
 use crate::domain::export::Place;
-use crate::domain::outcome::{Effect, FindingState, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::domain::period::Period;
 use crate::rulebook::model::{Condition, GroupId, Rule};
 
@@ -21,9 +20,9 @@ pub(super) fn later(
     let now = hard_outcome(today);
     let mut later: Vec<DayAssessment> = Vec::new();
     for date in boundaries(question, candidates) {
-        let then = on_day(question, candidates, date);
+        let then = on_day(question, candidates, date, Detail::Bare);
         let previous = later.last().unwrap_or(today);
-        if then.lines.iter().map(signature).eq(previous.lines.iter().map(signature)) {
+        if then.lines.iter().zip(&previous.lines).all(|(then, previous)| is_alike(then, previous)) {
             continue;
         }
         let decides = hard_outcome(&then) != now;
@@ -39,30 +38,20 @@ fn hard_outcome(day: &DayAssessment) -> Outcome {
     day.lines.iter().map(LineAssessment::hard_outcome).max().unwrap_or(Outcome::Permitted)
 }
 
-/// What of a line can change its outcome, licences included.
-#[derive(Eq, PartialEq)]
-struct Signature {
-    hard: Outcome,
-    findings: Vec<(FindingState, Effect, bool)>,
-    usable_permits: usize,
-    suspensions: usize,
-    intra_union: bool,
-}
-
-fn signature(line: &LineAssessment) -> Signature {
-    let findings = line.findings.iter().map(|finding| (finding.state, finding.effect, finding.soft));
-    Signature {
-        hard: line.hard_outcome(),
-        findings: findings.collect(),
-        usable_permits: line.permits.iter().filter(|offer| offer.against.is_none()).count(),
-        suspensions: line.suspensions.len(),
-        intra_union: line.intra_union,
-    }
+/// Does nothing differ that can change the outcome of a line, licences included?
+fn is_alike(a: &LineAssessment, b: &LineAssessment) -> bool {
+    let finding = |finding: &Finding| (finding.state, finding.effect, finding.soft);
+    let usable = |line: &LineAssessment| line.permits.iter().filter(|offer| offer.against.is_none()).count();
+    a.hard_outcome() == b.hard_outcome()
+        && a.intra_union == b.intra_union
+        && a.suspensions.len() == b.suspensions.len()
+        && usable(a) == usable(b)
+        && a.findings.iter().map(finding).eq(b.findings.iter().map(finding))
 }
 
 /// First days of something new after the export date, in order.
-fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSet<Date> {
-    let mut days = Days { after: question.export.export_date, found: BTreeSet::new() };
+fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> SmallVec<[Date; 32]> {
+    let mut days = Days { after: question.export.export_date, found: SmallVec::new(), seen: SmallVec::new() };
     let union = question.book.union_group;
     days.group(question, union);
     days.first(question.book.vocabulary.covers_from);
@@ -85,12 +74,15 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> BTreeSe
     for hit in question.hits {
         days.period(hit.listed);
     }
+    days.found.sort_unstable();
     days.found
 }
 
 struct Days {
     after: Date,
-    found: BTreeSet<Date>,
+    found: SmallVec<[Date; 32]>,
+    /// Groups that were looked at: many rules name the same few.
+    seen: SmallVec<[GroupId; 16]>,
 }
 
 impl Days {
@@ -117,6 +109,10 @@ impl Days {
     }
 
     fn group(&mut self, question: &Question<'_>, group: GroupId) {
+        if self.seen.contains(&group) {
+            return;
+        }
+        self.seen.push(group);
         let Some(group) = question.book.groups.get(usize::from(group.0)) else { return };
         let export = question.export;
         let places = [export.destination, export.end_use_place]
@@ -136,7 +132,9 @@ impl Days {
     }
 
     fn first(&mut self, day: Option<Date>) {
-        self.found.extend(day.filter(|day| *day > self.after));
+        if let Some(day) = day.filter(|day| *day > self.after && !self.found.contains(day)) {
+            self.found.push(day);
+        }
     }
 
     fn after_last(&mut self, day: Option<Date>) {

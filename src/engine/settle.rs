@@ -71,6 +71,16 @@ struct Work<'a> {
     allocations: SmallVec<[(usize, usize, Allocation); 1]>,
 }
 
+impl Work<'_> {
+    /// Notes once what was considered and not used.
+    fn consider(&mut self, what: &str, why_not: &str) {
+        let considered = Considered { what: what.into(), why_not: why_not.into() };
+        if !self.considered.contains(&considered) {
+            self.considered.push(considered);
+        }
+    }
+}
+
 impl Settler<'_> {
     fn day(&self, day: &DayAssessment) -> Vec<LineDecision> {
         let mut drawn = Drawn::new();
@@ -111,6 +121,7 @@ impl Settler<'_> {
         self.general_authorisations(&mut work);
         self.licences(&mut work, drawn);
         area_unknown(&mut work);
+        rate_missing(&mut work);
         self.clearances(&mut work);
         let outcome = weigh(&mut work.findings);
         let permitted = outcome == Outcome::Permitted;
@@ -207,14 +218,17 @@ impl Settler<'_> {
     }
 
     fn licences(&self, work: &mut Work<'_>, drawn: &Drawn) {
-        let asks = |finding: &Finding| match finding.effect {
-            _ if !finding.counts() => None,
-            Effect::RequireLicence(duty) => Some(duty),
-            Effect::Prohibit if finding.answerable => Some(Authorisation::Sanctions),
-            _ => None,
+        let asks = |finding: &Finding| {
+            let kind = match finding.effect {
+                _ if !finding.counts() => return None,
+                Effect::RequireLicence(kind) => kind,
+                Effect::Prohibit if finding.answerable => Authorisation::Sanctions,
+                _ => return None,
+            };
+            Some(self.duty(finding, kind))
         };
-        // INVARIANT: one licence satisfies one duty, and a duty is one kind of authorisation for the line.
-        let duties: BTreeSet<Authorisation> = work.findings.iter().filter_map(asks).collect();
+        // INVARIANT: one licence satisfies one duty of the line.
+        let duties: BTreeSet<Duty<'_>> = work.findings.iter().filter_map(asks).collect();
         for duty in &duties {
             let answer = self.answer(work, drawn, *duty, &duties);
             for at in 0..work.findings.len() {
@@ -228,13 +242,23 @@ impl Settler<'_> {
         }
     }
 
+    /// The duty that a finding asks to be answered.
+    fn duty(&self, finding: &Finding, kind: Authorisation) -> Duty<'_> {
+        let rule = self.rule(finding).filter(|_| kind == Authorisation::Sanctions);
+        Duty {
+            kind,
+            act: rule.map_or("", |rule| &rule.citation.act),
+            whatever_goods: rule.is_some_and(|rule| rule.scope.iter().all(|scope| scope.goods.is_none())),
+        }
+    }
+
     /// What the offered licences say to one duty.
     fn answer(
         &self,
         work: &mut Work<'_>,
         drawn: &Drawn,
-        duty: Authorisation,
-        duties: &BTreeSet<Authorisation>,
+        duty: Duty<'_>,
+        duties: &BTreeSet<Duty<'_>>,
     ) -> Answer {
         let suspensions: Vec<&Rule> =
             work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
@@ -253,18 +277,21 @@ impl Settler<'_> {
             let found =
                 self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
             let Some((at, licence)) = found else {
-                work.considered.push(Considered {
-                    what: number.clone(),
-                    why_not: "no licence of this number is recorded".into(),
-                });
+                work.consider(number, "no licence of this number is recorded");
                 answer.raise(Result::Insufficient);
                 continue;
             };
             // A licence of another kind is offered for the duty of its own kind, where the line has one.
-            if !duty.accepts(licence.kind) && duties.iter().any(|other| other.accepts(licence.kind)) {
+            let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
+            if !accepts(&duty) && duties.iter().any(accepts) {
                 continue;
             }
-            let why_not = match draw.cover(at, licence, duty) {
+            if work.allocations.iter().any(|(used, ..)| *used == at) {
+                work.consider(number, "it answers another duty of this line already");
+                answer.raise(Result::Insufficient);
+                continue;
+            }
+            let why_not = match draw.cover(at, licence, duty.kind) {
                 Cover::Covers { line, allocation, names_end_user, expires } => {
                     let preference = (
                         !names_end_user,
@@ -301,10 +328,7 @@ impl Settler<'_> {
                     why
                 }
             };
-            let considered = Considered { what: licence.number.clone(), why_not: why_not.into() };
-            if !work.considered.contains(&considered) {
-                work.considered.push(considered);
-            }
+            work.consider(&licence.number, &why_not);
         }
         if let Some((_, licence, line, allocation)) = best {
             answer.result = Result::Covered(allocation.licence.clone());
@@ -336,6 +360,17 @@ impl Settler<'_> {
             }
         }
     }
+}
+
+/// What one licence can answer. Licence duties of one kind are one duty of the line; authorisations under sanctions
+/// acts are given act by act, and those of frozen assets apart from those for goods: what allows oil pipes for Russia
+/// gives nothing to a person whose assets are frozen.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Duty<'a> {
+    kind: Authorisation,
+    /// The ban on giving a person anything comes last: an authorisation that could answer either answers for goods.
+    whatever_goods: bool,
+    act: &'a str,
 }
 
 /// Which of several licences is used: one that names the end user, then the earliest to expire, then the smallest
@@ -409,7 +444,9 @@ impl Answer {
             Result::RateMissing(why) => {
                 let finding = Finding::of_engine(EngineFinding::RateMissing, false)
                     .with("goods.currency", why.as_str());
-                work.findings.push(finding);
+                if !work.findings.contains(&finding) {
+                    work.findings.push(finding);
+                }
             }
             Result::Insufficient if self.over_cap => {
                 for ix in &work.assessed.exceeded {
@@ -426,18 +463,29 @@ impl Answer {
 
 /// Beside each finding that turns on an area: what to state.
 fn area_unknown(work: &mut Work<'_>) {
-    let area = Missing::REGION | Missing::AREA_CONTROL;
-    let unknown = work
-        .findings
-        .iter()
-        .filter(|finding| finding.state == FindingState::Unknown && finding.missing.meets(area));
+    let unknown = work.findings.iter().filter(|finding| finding.state == FindingState::Unknown);
     let missing = unknown.fold(Missing::NONE, |missing, finding| missing | finding.missing);
-    if missing.meets(area) {
+    let area = missing.among(Missing::AREA);
+    if area != Missing::NONE {
         let mut finding = Finding::of_engine(EngineFinding::AreaUnknown, false);
-        for field in missing.fields().filter(|field| field.starts_with("destination.")) {
+        for field in area.fields() {
             finding = finding.with(field, "unknown");
         }
         work.findings.push(finding);
+    }
+}
+
+/// Beside a limit of the law that could not be tested, such as 300 euro for an item: which rate to bring. A licence
+/// whose cap could not be tested has said so itself.
+fn rate_missing(work: &mut Work<'_>) {
+    let said = |finding: &Finding| finding.finder == Finder::Engine(EngineFinding::RateMissing);
+    let untested = |finding: &Finding| {
+        finding.state == FindingState::Unknown && finding.missing.meets(Missing::EXCHANGE_RATE)
+    };
+    if work.findings.iter().any(untested) && !work.findings.iter().any(said) {
+        let why = format!("no rate of {} for {}", work.date, work.goods.value.currency);
+        work.findings
+            .push(Finding::of_engine(EngineFinding::RateMissing, false).with("goods.currency", why.as_str()));
     }
 }
 

@@ -71,9 +71,19 @@ impl Missing {
     /// An exchange rate of the day.
     pub const EXCHANGE_RATE: Self = Self(1 << 8);
 
+    /// In which region the place of use lies, where that is not the destination.
+    pub const END_USE_REGION: Self = Self(1 << 9);
+    /// In which region a party is, where that is neither the destination nor the place of use.
+    pub const PARTY_REGION: Self = Self(1 << 10);
+    /// What an area that decides may turn on.
+    pub const AREA: Self =
+        Self(Self::REGION.0 | Self::AREA_CONTROL.0 | Self::END_USE_REGION.0 | Self::PARTY_REGION.0);
+
     /// Each fact with the field that would say it.
-    pub const FIELDS: [(Self, &'static str); 9] = [
+    pub const FIELDS: [(Self, &'static str); 11] = [
         (Self::REGION, "destination.region"),
+        (Self::END_USE_REGION, "end_use_region"),
+        (Self::PARTY_REGION, "party.region"),
         (Self::AREA_CONTROL, "destination.area_control"),
         (Self::END_USE, "end_use"),
         (Self::END_USER_TYPE, "end_user.type"),
@@ -83,6 +93,12 @@ impl Missing {
         (Self::UNDETERMINED, "undetermined"),
         (Self::EXCHANGE_RATE, "exchange_rate"),
     ];
+
+    /// Those that are among the others too.
+    #[must_use]
+    pub const fn among(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
 
     /// Is any of these among them?
     #[must_use]

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::domain::request::RawRequest;
+use crate::domain::request::{RawRequest, null_is_absent};
 
 /// A file of worked cases, `*_test.yaml` in a rulebook or any file given to `slagboom test`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct CaseFile {
     /// What the rule ids stand for, for readers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub citations: BTreeMap<String, String>,
     /// The cases.
     pub cases: Vec<CaseDoc>,
@@ -28,7 +28,7 @@ pub struct CaseDoc {
     /// What is asked.
     pub request: RawRequest,
     /// The state of the service before the request.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub given: GivenDoc,
     /// What must come out.
     pub expect: ExpectDoc,
@@ -45,22 +45,22 @@ pub struct CaseDoc {
 #[serde(deny_unknown_fields)]
 pub struct GivenDoc {
     /// Licences with caps and used amounts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub licences: Vec<LicenceDoc>,
     /// Listed parties beside those of the rulebook.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub listed_parties: Vec<GivenPartyDoc>,
     /// General authorisations for which the exporter is registered.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub registered_general_authorisations: Vec<String>,
     /// Rates; empty is none known.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub exchange_rates: Vec<RateDoc>,
     /// When a rule became known, for all its versions; a rule not named is always known.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub rule_recorded_at: BTreeMap<String, String>,
     /// Releases by people.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub clearances: Vec<ClearanceDoc>,
 }
 
@@ -76,10 +76,12 @@ pub struct LicenceDoc {
     pub holder: String,
     /// `active`, `suspended`, `revoked` or `returned`.
     pub status: String,
-    /// First day.
-    pub valid_from: String,
-    /// Last day.
-    pub valid_to: String,
+    /// First day; null is open.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub valid_from: Option<String>,
+    /// Last day; null is open.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub valid_to: Option<String>,
     /// Countries of final destination.
     pub destinations: Vec<String>,
     /// End users; null is any.
@@ -177,16 +179,16 @@ pub struct ExpectDoc {
     #[serde(default)]
     pub basis: Option<String>,
     /// Rules that must be among the findings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub rules: Vec<String>,
     /// Further findings that must be reported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub other_findings: Vec<String>,
     /// Outcome by line number.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub lines: BTreeMap<u32, String>,
     /// Duties that must be among those returned.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub duties: Vec<String>,
     /// Value left on the licence line that was used.
     #[serde(default)]

@@ -35,6 +35,8 @@ pub struct GoodsList {
     pub has_items: bool,
     /// Codes that a rule writes itself, on a list without an id: tested one by one, as there are few.
     pub own_codes: Vec<CodeScope>,
+    /// How far codes are listed that the act lists only with a limit.
+    pub limits: BTreeMap<Box<str>, Box<str>>,
     /// Titles of entries.
     pub entry_titles: BTreeMap<Box<str>, Box<str>>,
 }
@@ -85,6 +87,7 @@ pub struct GoodsLists {
     sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
     row_turns: HashMap<ListId, Vec<Date>>,
+    dated_rows: HashSet<ListId>,
 }
 
 /// What the lookups say of one line's codes; nothing of what was stated.
@@ -167,9 +170,9 @@ impl GoodsLists {
         let mut order: Vec<u32> = (0..self.rows.len()).filter_map(|at| u32::try_from(at).ok()).collect();
         order.sort_by(|a, b| self.digits(*a).cmp(self.digits(*b)));
         self.rows_sorted = order;
-        let by_rows = |list: ListId| self.list(list).is_some_and(|list| !list.has_items);
-        let dated = self.rows.iter().filter(|row| row.from.is_some() && by_rows(row.list));
-        let dated: HashSet<ListId> = dated.map(|row| row.list).collect();
+        self.dated_rows = self.rows.iter().filter(|row| row.from.is_some()).map(|row| row.list).collect();
+        let by_rows = |list: &ListId| self.list(*list).is_some_and(|list| !list.has_items);
+        let dated: HashSet<ListId> = self.dated_rows.iter().copied().filter(by_rows).collect();
         for row in self.rows.iter().filter(|row| dated.contains(&row.list)) {
             let from = row.from.unwrap_or(Date::MIN);
             let days = self.row_days.entry(row.list).or_insert((from, from));
@@ -190,6 +193,12 @@ impl GoodsLists {
     #[must_use]
     pub fn row_turns(&self, list: ListId) -> &[Date] {
         self.row_turns.get(&list).map_or(&[], Vec::as_slice)
+    }
+
+    /// Do rows of the list have first days of their own?
+    #[must_use]
+    pub fn has_dated_rows(&self, list: ListId) -> bool {
+        self.dated_rows.contains(&list)
     }
 
     /// First days of the earliest and the latest row of a list whose rows have days of their own.

@@ -118,6 +118,8 @@ pub struct Rule {
     pub note: Option<Box<str>>,
     /// Alternatives.
     pub scope: Vec<Scope>,
+    /// Does its scope look at groups or rows that change with the day?
+    pub is_dated: bool,
     /// Effects in order.
     pub effects: Vec<EffectRule>,
     /// Exemptions.

@@ -4,17 +4,22 @@
 //! messages. Every bad field is reported, not the first.
 
 mod parse;
+mod read;
 
 use serde::Deserialize;
 
 use super::export::ProposedExport;
 use super::vocabulary::Vocabulary;
 use parse::Parser;
+use read::line_number;
+pub use read::null_is_absent;
 
 /// Most goods lines in one export.
 pub const LINES_MAX: usize = 1_000;
 /// Most parties beside exporter, consignee and end user.
 pub const PARTIES_MAX: usize = 50;
+/// Highest line number.
+pub const LINE_NUMBER_MAX: u32 = u32::MAX - 1;
 /// Longest name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 512;
 /// Longest description or address, in bytes of UTF-8.
@@ -26,7 +31,7 @@ pub const REQUEST_ID_MAX: usize = 128;
 /// Most annex items on a line, claims, licences offered or transit countries in an export.
 pub const ITEMS_MAX: usize = 64;
 
-/// A request as text. Nothing is checked yet.
+/// A request as text. Nothing is checked yet, and a field that is `null` is one that is left out.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
@@ -34,10 +39,10 @@ pub struct RawRequest {
     #[serde(default)]
     pub request_id: Option<String>,
     /// Ask only: record nothing, reserve nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub dry_run: bool,
     /// Civil day, `2022-02-26`. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub export_date: String,
     /// RFC 3339 instant; only rules and lists recorded by then are used.
     #[serde(default)]
@@ -49,7 +54,7 @@ pub struct RawRequest {
     #[serde(default)]
     pub exporter: Option<RawParty>,
     /// Goods lines. At least one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub goods: Vec<RawGoods>,
     /// Who receives the goods. Required.
     #[serde(default)]
@@ -58,7 +63,7 @@ pub struct RawRequest {
     #[serde(default)]
     pub end_user: Option<RawParty>,
     /// Everybody else.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub parties: Vec<RawParty>,
     /// What the goods will be used for; left out or `unknown`: not known.
     #[serde(default)]
@@ -76,16 +81,16 @@ pub struct RawRequest {
     #[serde(default)]
     pub contract_date: Option<String>,
     /// Claims of exemptions and of conditions of general authorisations.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub exemption_claims: Vec<String>,
     /// What the exporter was told or knows.
     #[serde(default)]
     pub knowledge: Option<RawKnowledge>,
     /// Licence numbers that the exporter wants to use.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub licences_offered: Vec<String>,
     /// Countries on the way.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub transit_countries: Vec<String>,
     /// The caller's document.
     #[serde(default)]
@@ -103,10 +108,10 @@ pub struct RawParty {
     #[serde(default)]
     pub role: Option<String>,
     /// Name. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub name: String,
     /// ISO 3166-1 alpha-2 code. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub country: String,
     /// ISO 3166-2 code.
     #[serde(default)]
@@ -121,7 +126,7 @@ pub struct RawParty {
 #[serde(deny_unknown_fields)]
 pub struct RawPlace {
     /// ISO 3166-1 alpha-2 code. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub country: String,
     /// ISO 3166-2 code.
     #[serde(default)]
@@ -139,7 +144,7 @@ pub struct RawPlace {
 #[serde(deny_unknown_fields)]
 pub struct RawGoods {
     /// Line number; the position, from 1, when 0 or left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "line_number")]
     pub line: u32,
     /// Control code as typed; left out: not classified; `NOT_LISTED`: classified, on no list.
     #[serde(default)]
@@ -151,16 +156,16 @@ pub struct RawGoods {
     #[serde(default)]
     pub annex_items: Option<Vec<String>>,
     /// How much. Required, more than zero.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub quantity: String,
     /// In which unit. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub unit: String,
     /// Value of the whole line. Required; zero is possible.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub value: String,
     /// ISO 4217 code. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub currency: String,
     /// Free text; decides nothing.
     #[serde(default)]
@@ -178,10 +183,10 @@ pub struct RawGoods {
 #[serde(deny_unknown_fields)]
 pub struct RawKnowledge {
     /// How. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub level: String,
     /// Of what. Required.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub about: String,
 }
 

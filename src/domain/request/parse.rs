@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
-    FieldViolation, ITEMS_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX, RawGoods,
-    RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
+    FieldViolation, ITEMS_MAX, LINE_NUMBER_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX,
+    RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use crate::domain::code::Classification;
 use crate::domain::country::{Country, CountryError, RegionCode, RegionError};
@@ -13,7 +13,7 @@ use crate::domain::export::{AreaControl, CnCode, GoodsLine, Knowledge, Party, Pl
 use crate::domain::money::{Currency, Money, Quantity, parse_decimal, parse_positive};
 use crate::domain::name;
 use crate::domain::period::parse_date;
-use crate::domain::vocabulary::{ListId, RegionMismatch, RegionSet, Vocabulary, Word, Words};
+use crate::domain::vocabulary::{ListId, RegionMismatch, Vocabulary, Word, Words};
 
 /// Collects violations while it reads; a `None` has said why.
 pub(super) struct Parser<'a> {
@@ -41,7 +41,9 @@ impl<'a> Parser<'a> {
         let activity = self.activity(raw.activity.as_deref());
         let (destination, end_use_place) = self.places(raw);
         let goods = self.goods(&raw.goods);
-        let parties = self.parties(raw, destination, end_use_place);
+        let written = raw.destination.as_ref().map(|place| place.country.as_str());
+        let end_use_written = raw.end_use_country.as_deref().filter(|text| !text.is_empty()).or(written);
+        let parties = self.parties(raw, [(destination, written), (end_use_place, end_use_written)]);
         let vocabulary = self.vocabulary;
         let end_use = self.word("end_use", raw.end_use.as_deref(), &vocabulary.end_uses);
         let kind = raw.end_user.as_ref().and_then(|party| party.kind.as_deref());
@@ -258,7 +260,13 @@ impl<'a> Parser<'a> {
         let mut seen = std::collections::BTreeSet::new();
         for (at, raw) in raw.iter().enumerate() {
             let line = if raw.line == 0 { u32::try_from(at + 1).unwrap_or(u32::MAX) } else { raw.line };
-            if !seen.insert(line) {
+            if line > LINE_NUMBER_MAX {
+                self.fail(
+                    format!("goods[{at}].line"),
+                    "LINE_NUMBER",
+                    format!("a line number is a whole number from 1 to {LINE_NUMBER_MAX}, or left out"),
+                );
+            } else if !seen.insert(line) {
                 self.fail(
                     format!("goods[{at}].line"),
                     "DUPLICATE",
@@ -280,7 +288,7 @@ impl<'a> Parser<'a> {
         let cn = raw.cn.as_deref().filter(|text| !text.trim().is_empty()).map(|text| {
             CnCode::parse(text.trim()).map_err(|text| {
                 let rule =
-                    format!("`{text}` is not a customs code of 2 to 10 digits in pairs, such as `8430 49`");
+                    format!("`{text}` is not a customs code of 2 to 10 digits in pairs from chapter 01 on, such as `8430 49`");
                 self.fail(field("cn"), "CN_CODE", rule);
             })
         });
@@ -373,12 +381,8 @@ impl<'a> Parser<'a> {
         (self.violations.len() == before).then_some(Some(lists))
     }
 
-    fn parties(
-        &mut self,
-        raw: &RawRequest,
-        destination: Option<Place>,
-        end_use: Option<Place>,
-    ) -> Vec<Party> {
+    /// The parties; `known` are the destination and the place of use, each with its country as it is written.
+    fn parties(&mut self, raw: &RawRequest, known: [(Option<Place>, Option<&str>); 2]) -> Vec<Party> {
         if raw.parties.len() > PARTIES_MAX {
             self.fail(
                 "parties",
@@ -396,7 +400,7 @@ impl<'a> Parser<'a> {
         for (field, role, party) in named {
             match party {
                 None => self.fail(field, "REQUIRED", format!("{} is required", field.replace('_', " "))),
-                Some(party) => parties.extend(self.party(field, role, party, [destination, end_use])),
+                Some(party) => parties.extend(self.party(field, role, party, known)),
             }
         }
         for (at, party) in raw.parties.iter().enumerate() {
@@ -404,7 +408,7 @@ impl<'a> Parser<'a> {
             let text = party.role.as_deref().unwrap_or_default();
             match Role::parse(text) {
                 Some(role) if !named.iter().any(|(_, taken, _)| *taken == role) => {
-                    parties.extend(self.party(&field, role, party, [destination, end_use]));
+                    parties.extend(self.party(&field, role, party, known));
                 }
                 _ => {
                     let clipped: String = text.chars().take(40).collect();
@@ -418,7 +422,13 @@ impl<'a> Parser<'a> {
         parties
     }
 
-    fn party(&mut self, field: &str, role: Role, raw: &RawParty, known: [Option<Place>; 2]) -> Option<Party> {
+    fn party(
+        &mut self,
+        field: &str,
+        role: Role,
+        raw: &RawParty,
+        known: [(Option<Place>, Option<&str>); 2],
+    ) -> Option<Party> {
         let name_field = format!("{field}.name");
         let mut normal_name = Box::default();
         if self.check_text(&name_field, &raw.name, NAME_BYTES_MAX, false) {
@@ -430,27 +440,21 @@ impl<'a> Parser<'a> {
         let country_field = format!("{field}.country");
         let region_field = format!("{field}.region");
         let place = self.place(&country_field, &region_field, &raw.country, raw.region.as_deref(), None)?;
-        // A party in the region of the destination or of the use, or in that country with no region of its own, is
-        // taken to be there: what is said of the area is said of it too.
+        // A party in the region of the destination or of the use, or written with the country of one of them and no
+        // region of its own, is taken to be there: what is said of the area is said of it too. A party written RU
+        // beside a destination in Crimea written UA is in Russia.
         let unstated = raw.region.as_deref().is_none_or(str::is_empty);
-        let written: Option<Country> = raw.country.parse().ok();
-        let is_there = |there: &Place| {
+        let is_there = |there: &Place, written: Option<&str>| {
             if unstated {
-                Some(there.country) == written || self.is_written_for(there, written)
+                written == Some(raw.country.as_str()) || there.country == place.country
             } else {
                 there.region.known && !there.region.set.is_empty() && there.region == place.region
             }
         };
-        let place = known.into_iter().flatten().find(is_there).unwrap_or(place);
+        let there =
+            known.into_iter().find_map(|(there, written)| there.filter(|there| is_there(there, written)));
+        let place = there.unwrap_or(place);
         Some(Party { role, name: raw.name.as_str().into(), normal_name, place })
-    }
-
-    /// Does the place lie in a region for which the written country is used in practice?
-    fn is_written_for(&self, there: &Place, written: Option<Country>) -> bool {
-        self.vocabulary.regions.iter().enumerate().any(|(at, region)| {
-            there.region.set.meets(RegionSet::one(at))
-                && written.is_some_and(|country| region.written_for.contains(country))
-        })
     }
 
     fn claims(&mut self, raw: &[String]) -> SmallVec<[Word; 2]> {

@@ -42,6 +42,12 @@ impl Compiler {
             by_statement_only: doc.cn.is_empty() && !by_code,
             has_items: !doc.items.is_empty(),
             own_codes: Vec::new(),
+            limits: doc
+                .limited_codes
+                .iter()
+                .filter_map(|row| Some((row.code.parse::<ControlCode>().ok()?, row.limit.as_str())))
+                .map(|(code, limit)| (code.as_str().into(), limit.into()))
+                .collect(),
             entry_titles: doc
                 .entry_titles
                 .iter()

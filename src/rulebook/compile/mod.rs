@@ -62,7 +62,16 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, bundle: Bundle, compiler: Compiler) -> Rulebook {
-        let Compiler { vocabulary, groups, goods, party_lists, listed_names, rules, .. } = compiler;
+        let Compiler { vocabulary, groups, goods, party_lists, listed_names, mut rules, .. } = compiler;
+        for rule in &mut rules {
+            rule.is_dated = rule.scope.iter().any(|scope| {
+                let places = scope.destination.as_ref();
+                let lists =
+                    scope.goods.iter().flat_map(|goods| goods.lists.iter().chain(&goods.except_lists));
+                places.is_some_and(|places| !places.groups.is_empty() || !places.outside_groups.is_empty())
+                    || lists.into_iter().any(|list| goods.has_dated_rows(*list))
+            });
+        }
         // Goods that are on no control list and come with no customs code may still be in an annex that nobody
         // stated; the control lists themselves are decided by the code.
         let index = Index::build(&rules, &goods, |list| {

@@ -99,6 +99,7 @@ impl Compiler {
             confirmed: doc.confidence == "confirmed",
             note: doc.note.as_deref().map(Into::into),
             scope,
+            is_dated: false,
             effects,
             exemptions,
             derogations,
