@@ -469,7 +469,8 @@ fn inside(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, wind_down: &WindDown)
         }
         if !any_row {
             // Stated without a customs code that finds the row: any row of the list may be it.
-            windows.extend(facts.book.goods.rows_of(*list).map(window));
+            let there = |row: &&CnRow| row.from.is_none_or(|from| from <= facts.date);
+            windows.extend(facts.book.goods.rows_of(*list).filter(there).map(window));
         }
     }
     let test = |window: &Option<(Date, Date)>| {
