@@ -18,6 +18,7 @@ use crate::domain::export::{GoodsLine, PartyHit, ProposedExport};
 use crate::domain::licence::ExchangeRates;
 use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::ListId;
+use crate::rulebook::goods::CnRow;
 use crate::rulebook::index::{CodeHash, GoodsKey, PlaceKey, regions};
 use crate::rulebook::model::{EffectRule, Exemption, Permit, Rule, WindDown};
 use crate::rulebook::{RuleIx, Rulebook};
@@ -394,7 +395,12 @@ fn relieve(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, finding: &mut Findin
             // ban stands until the exporter says otherwise.
             (Tri::Unknown, true) => {
                 finding.state = FindingState::Unknown;
-                finding.missing |= Missing::CONTRACT_DATE;
+                // Where the contract date is given, the rows of the list have different days, and the customs code
+                // says which row it is.
+                finding.missing |= match facts.export.contract_date {
+                    Some(_) => Missing::CN,
+                    None => Missing::CONTRACT_DATE,
+                };
             }
             _ => {}
         }
@@ -446,28 +452,30 @@ fn inside(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, wind_down: &WindDown)
     }
     let lists =
         rule.scope.iter().filter_map(|scope| scope.goods.as_ref()).flat_map(|goods| goods.lists.iter());
-    let mut windows: SmallVec<[(Date, Date); 4]> = SmallVec::new();
+    let window = |row: &CnRow| row.contract_before.zip(row.wind_down_until);
+    let mut windows: SmallVec<[Option<(Date, Date)>; 4]> = SmallVec::new();
     let mut any_row = false;
     for list in lists {
         // Where a heading and a subheading are both listed, the subheading is the row of these goods.
         let finest = facts.cn_rows(*list, line).map(|row| row.digits.len()).max();
         for row in facts.cn_rows(*list, line).filter(|row| Some(row.digits.len()) == finest) {
             any_row = true;
-            windows.extend(row.contract_before.zip(row.wind_down_until));
+            windows.push(window(row));
+        }
+        // A code that is coarser than rows of its own may be any of them.
+        for row in facts.finer_rows(*list, line) {
+            any_row = true;
+            windows.push(window(row));
         }
         if !any_row {
             // Stated without a customs code that finds the row: any row of the list may be it.
-            windows.extend(
-                facts
-                    .book
-                    .goods
-                    .rows_of(*list)
-                    .filter_map(|row| row.contract_before.zip(row.wind_down_until)),
-            );
+            windows.extend(facts.book.goods.rows_of(*list).map(window));
         }
     }
-    let test = |(before, until): &(Date, Date)| {
-        Tri::from(facts.date <= *until).and(facts.contract_before(*before).0)
+    let test = |window: &Option<(Date, Date)>| {
+        window.map_or(Tri::No, |(before, until)| {
+            Tri::from(facts.date <= until).and(facts.contract_before(before).0)
+        })
     };
     let least = windows.iter().map(test).min().unwrap_or(Tri::No);
     let most = windows.iter().map(test).max().unwrap_or(Tri::No);

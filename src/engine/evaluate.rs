@@ -519,7 +519,29 @@ impl Facts<'_> {
         if rows.peek().is_none() {
             return Member::Unknown(Missing::CN);
         }
-        if rows.any(|row| row.from.is_none_or(|from| from <= self.date)) { Member::Yes } else { Member::No }
+        if rows.any(|row| row.from.is_none_or(|from| from <= self.date)) {
+            Member::Yes
+        } else if self.finer_rows(list, line).next().is_some() {
+            Member::Unknown(Missing::CN)
+        } else {
+            Member::No
+        }
+    }
+
+    /// Rows of a list that are there on this day and that the line's customs code is too coarse to tell apart.
+    pub fn finer_rows<'b>(
+        &'b self,
+        list: ListId,
+        line: &'b Line<'_>,
+    ) -> impl Iterator<Item = &'b crate::rulebook::goods::CnRow> {
+        let coarse = line.goods.cn.as_ref().filter(|_| line.by_cn.coarser.contains(&list));
+        coarse.into_iter().flat_map(move |cn| {
+            self.book.goods.rows_of(list).filter(move |row| {
+                row.digits.len() > cn.digits().len()
+                    && row.digits.starts_with(cn.digits())
+                    && row.from.is_none_or(|from| from <= self.date)
+            })
+        })
     }
 
     /// Rows of a list that the line's customs code meets and that are there on this day.

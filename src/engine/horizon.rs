@@ -61,11 +61,10 @@ fn boundaries(question: &Question<'_>, candidates: &[Candidates<'_>]) -> SmallVe
                 days.rule(question, rule);
             }
         }
-        for list in candidates.line.goods.stated.iter().flatten() {
-            if let Some((earliest, latest)) = question.book.goods.row_days(*list) {
-                days.first(Some(earliest));
-                days.first(Some(latest));
-            }
+        // A list that is stated, or has rows finer than the customs code: any row of it may be that of these goods.
+        let lists = candidates.line.goods.stated.iter().flatten().chain(&candidates.line.by_cn.coarser);
+        for list in lists {
+            question.book.goods.row_turns(*list).iter().for_each(|day| days.first(Some(*day)));
         }
         for row in candidates.line.by_cn.rows.iter().filter_map(|row| question.book.goods.row(*row)) {
             days.first(row.from);

@@ -87,6 +87,7 @@ pub struct GoodsLists {
     sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
     dated_rows: HashSet<ListId>,
+    row_turns: HashMap<ListId, Vec<Date>>,
 }
 
 /// What the lookups say of one line's codes; nothing of what was stated.
@@ -177,6 +178,21 @@ impl GoodsLists {
             let days = self.row_days.entry(row.list).or_insert((from, from));
             *days = (days.0.min(from), days.1.max(from));
         }
+        for row in &self.rows {
+            let over = row.wind_down_until.and_then(|until| until.tomorrow().ok());
+            let turns = self.row_turns.entry(row.list).or_default();
+            for day in row.from.into_iter().chain(over) {
+                if let Err(at) = turns.binary_search(&day) {
+                    turns.insert(at, day);
+                }
+            }
+        }
+    }
+
+    /// Days on which rows of a list begin or are no longer wound down, in order.
+    #[must_use]
+    pub fn row_turns(&self, list: ListId) -> &[Date] {
+        self.row_turns.get(&list).map_or(&[], Vec::as_slice)
     }
 
     /// Do rows of the list have first days of their own?
