@@ -86,8 +86,8 @@ pub struct GoodsLists {
     rows_sorted: Vec<u32>,
     sub_items: HashSet<Box<str>, BuildFnv>,
     row_days: HashMap<ListId, (Date, Date)>,
-    row_turns: HashMap<ListId, Vec<Date>>,
     dated_rows: HashSet<ListId>,
+    row_turns: HashMap<ListId, Vec<Date>>,
 }
 
 /// What the lookups say of one line's codes; nothing of what was stated.
