@@ -8,12 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Legal forms stay: whether `Acme` is `Acme BV` is a likeness, not an identity.
 #[must_use]
 pub fn normalise(name: &str) -> Box<str> {
-    if name.is_ascii() {
-        return normalise_ascii(name);
-    }
     // Composition changes nothing in ASCII, which most names are, and is most of the work.
     if name.is_ascii() {
-        return evened(name.chars().map(|c| c.to_ascii_lowercase()), name.len()).into_boxed_str();
+        return normalise_ascii(name);
     }
     evened(name.nfkc().flat_map(char::to_lowercase), name.len()).nfc().collect::<String>().into_boxed_str()
 }
