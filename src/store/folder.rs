@@ -138,6 +138,8 @@ pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError>
 /// Makes the names in the folder of `path` durable.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     let Some(dir) = path.parent() else { return Ok(()) };
+    // The parent of a bare name such as `data` is empty, and means the folder that one stands in.
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync the folder", dir))
 }
 
