@@ -38,22 +38,35 @@ pub struct Input {
 pub fn read(path: &Path) -> Result<Input, Failure> {
     let name = path.display().to_string();
     let mut text = String::new();
+    // One byte more than the limit tells a text at the limit from one that would be cut.
     if name == "-" {
         std::io::stdin()
-            .take(INPUT_BYTES_MAX)
+            .take(INPUT_BYTES_MAX + 1)
             .read_to_string(&mut text)
             .context("cannot read standard input")?;
     } else {
         let file = std::fs::File::open(path).with_context(|| format!("cannot read `{name}`"))?;
-        file.take(INPUT_BYTES_MAX)
+        file.take(INPUT_BYTES_MAX + 1)
             .read_to_string(&mut text)
             .with_context(|| format!("cannot read `{name}`"))?;
+    }
+    if text.len() as u64 > INPUT_BYTES_MAX {
+        return Err(anyhow!("`{name}` is larger than {INPUT_BYTES_MAX} bytes").into());
     }
     parse(&name, &text)
 }
 
-/// Reads a text.
+/// Reads a text. One without any request is refused: nothing asked must not look like all permitted
+/// (`never_permit_by_default`).
 pub fn parse(name: &str, text: &str) -> Result<Input, Failure> {
+    let input = shapes(name, text)?;
+    if input.asked.is_empty() {
+        return Err(anyhow!("`{name}` holds no request: its list is empty").into());
+    }
+    Ok(input)
+}
+
+fn shapes(name: &str, text: &str) -> Result<Input, Failure> {
     // Which of the three it is shows in its outermost shape; the shape is then read strictly.
     let top: serde_yaml::Value =
         serde_yaml::from_str(text).with_context(|| format!("`{name}` is neither YAML nor JSON"))?;
