@@ -51,17 +51,22 @@ impl Failure {
     /// Says it on standard error.
     #[must_use]
     pub fn told(self) -> Exit {
-        // A reader that is gone is no failure of the verb: `slagboom log list | head` ends quietly.
-        if self
-            .error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-        {
-            return Exit::Fine;
-        }
-        anstream::eprintln!("slagboom: {:#}", self.error);
+        anstream::eprintln!("slagboom: {}", in_one_line(&self.error));
         self.exit
     }
+}
+
+/// An error and its causes. A cause that the words before it end with already is not said again.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Whatever else goes wrong means that the verb cannot run.

@@ -6,10 +6,15 @@ use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
 /// Writes a text to standard output, with colours where it is a terminal.
+///
+/// A reader that is gone is no failure: `slagboom log list | head` ends quietly. Nor does it change how the verb ends:
+/// `slagboom check … | head -1` still says by its exit code whether the goods may go (`never_permit_by_default`).
 pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Writes one JSON document and a line end to standard output.

@@ -192,7 +192,58 @@ pub mod with_the_daemon {
         }
         assert_eq!(code(&slagboom_with(&["check", "-"], "exporter: [")), 2);
         assert_eq!(code(&slagboom_with(&["check", "-"], "exportdate: x")), 2);
-        assert_eq!(code(&slagboom(&["check", EXAMPLE, "--server", "http://127.0.0.1:1"])), 2);
+        let output = slagboom(&["check", EXAMPLE, "--server", "http://127.0.0.1:1"]);
+        assert_eq!(code(&output), 2);
+        // Each cause is said once.
+        assert_eq!(text(&output.stderr).matches("os error").count(), 1, "{}", text(&output.stderr));
+    }
+
+    /// Once a list without requests ended with 0, as if all of it were permitted (`never_permit_by_default`).
+    #[test]
+    fn nothing_asked_is_not_all_permitted() {
+        for nothing in ["[]", "cases: []", "", "~"] {
+            let output = slagboom_with(&["check", "-", "--format", "json"], nothing);
+            assert_eq!((code(&output), text(&output.stdout)), (2, String::new()), "{nothing:?}");
+            assert!(text(&output.stderr).contains("holds no request"), "{}", text(&output.stderr));
+        }
+    }
+
+    /// Once `check … | head -1` ended with 0 whatever the answer was, because the reader was gone.
+    #[test]
+    fn a_reader_that_leaves_does_not_turn_a_no_into_a_yes() {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
+            .args(["check", EXAMPLE])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((code(&output), text(&output.stderr)), (1, String::new()));
+    }
+
+    /// Once `--data data` failed, because the parent of a bare name is the empty path; a Unix socket is named as shortly.
+    #[test]
+    fn serve_takes_bare_names_and_listens_on_a_unix_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
+            .args(["serve", "--data", "data", "--listen", "unix:gate", "--log", "error"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert_eq!(
+            lines.next().as_deref(),
+            Some(&*format!("slagboom {} listens on unix:gate", env!("CARGO_PKG_VERSION")))
+        );
+        let server = format!("unix:{}", folder.path().join("gate").display());
+        let output = slagboom(&["check", EXAMPLE, "--server", &server]);
+        assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("at sequence 1; "), "{}", text(&output.stdout));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
