@@ -1,5 +1,7 @@
 //! Asking a daemon.
 
+use std::time::Duration;
+
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
 use tonic::Status;
@@ -13,6 +15,12 @@ use v1::export_control_service_client::ExportControlServiceClient;
 
 /// Longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait for one answer: a daemon that is up answers in milliseconds, and goods without an answer stay.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A runtime for one thread that asks.
 pub fn runtime() -> Result<Runtime, Failure> {
@@ -28,6 +36,7 @@ pub async fn connect(server: &str) -> Result<Channel, Failure> {
     };
     let endpoint =
         Endpoint::from_shared(url).with_context(|| format!("`{server}` is no address of a daemon"))?;
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT);
     Ok(endpoint.connect().await.with_context(|| format!("no daemon answers at `{server}`"))?)
 }
 
