@@ -3,6 +3,8 @@
 //! A line about a decision carries `decision_id` and `request_id`. Names of parties and the content of requests
 //! never appear at `info` or above: logs travel further than records do.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::config::LogFormat;
@@ -33,7 +35,7 @@ pub mod field {
 /// refuses it before) falls back to `info`.
 pub fn start(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         LogFormat::Human => tracing_subscriber::registry().with(filter).with(lines).try_init(),
         LogFormat::Json => {
