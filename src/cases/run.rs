@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::given::parse_given;
 use crate::domain::outcome::Outcome;
-use crate::engine::{Decision, Finder, Known, Question, assess, settle};
+use crate::engine::{Decision, Known, Question, assess, settle};
 use crate::rulebook::case::{CaseDoc, CaseFile};
 use crate::rulebook::{Diagnostic, Rulebook, read_cases};
 use crate::screening;
@@ -147,7 +147,7 @@ fn compare(book: &Rulebook, case: &CaseDoc, decision: &Decision, mismatches: &mu
         mismatches.add("basis", expected, basis);
     }
     let findings = || decision.lines.iter().flat_map(|line| &line.findings);
-    let found: BTreeSet<&str> = findings().map(|finding| finder_id(book, finding.finder)).collect();
+    let found: BTreeSet<&str> = findings().map(|finding| finding.finder.id(book)).collect();
     let list = |ids: &BTreeSet<&str>| ids.iter().copied().collect::<Vec<_>>().join(", ");
     for (field, ids) in [("rules", &expect.rules), ("other_findings", &expect.other_findings)] {
         for id in ids.iter().filter(|id| !found.contains(id.as_str())) {
@@ -184,12 +184,5 @@ fn compare(book: &Rulebook, case: &CaseDoc, decision: &Decision, mismatches: &mu
     }
     if Outcome::parse(&expect.outcome).is_none() && expect.outcome != INVALID_REQUEST {
         mismatches.add("outcome", "a known outcome", &expect.outcome);
-    }
-}
-
-fn finder_id(book: &Rulebook, finder: Finder) -> &str {
-    match finder {
-        Finder::Rule(ix) => book.rule(ix).map_or("", |rule| &rule.id),
-        Finder::Engine(finding) => finding.id(),
     }
 }

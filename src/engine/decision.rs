@@ -8,7 +8,7 @@ use super::tri::Missing;
 use crate::domain::money::Currency;
 use crate::domain::outcome::{Basis, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::Word;
-use crate::rulebook::RuleIx;
+use crate::rulebook::{RuleIx, Rulebook};
 
 /// A finding of the engine itself; none cites an act.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,6 +36,17 @@ pub enum Finder {
     Rule(RuleIx),
     /// The engine.
     Engine(EngineFinding),
+}
+
+impl Finder {
+    /// The id of the rule, or of the engine's own finding.
+    #[must_use]
+    pub fn id(self, book: &Rulebook) -> &str {
+        match self {
+            Self::Rule(ix) => book.rule(ix).map_or("", |rule| &rule.id),
+            Self::Engine(own) => own.id(),
+        }
+    }
 }
 
 /// What lifts or satisfies a finding, or changes its effect.

@@ -136,13 +136,10 @@ impl Settler<'_> {
         }
         let basis = permitted.then(|| basis(&work.findings, assessed.intra_union));
         let order = |finding: &Finding| {
-            let (precedence, id) = match finding.finder {
-                Finder::Rule(ix) => self.book.rule(ix).map_or((0, ""), |rule| (rule.precedence, &*rule.id)),
-                Finder::Engine(finding) => (0, finding.id()),
-            };
-            (std::cmp::Reverse(finding.outcome), std::cmp::Reverse(precedence), id.to_owned())
+            let precedence = self.rule(finding).map_or(0, |rule| rule.precedence);
+            (std::cmp::Reverse(finding.outcome), std::cmp::Reverse(precedence), finding.finder.id(self.book))
         };
-        work.findings.sort_by_cached_key(order);
+        work.findings.sort_by_key(order);
         LineDecision {
             line: assessed.line,
             outcome,
@@ -345,10 +342,7 @@ impl Settler<'_> {
             if !finding.counts() || !reviewable {
                 continue;
             }
-            let id = match finding.finder {
-                Finder::Rule(ix) => self.book.rule(ix).map_or("", |rule| &*rule.id),
-                Finder::Engine(engine) => engine.id(),
-            };
+            let id = finding.finder.id(self.book);
             let clears = |clearance: &&crate::domain::licence::Clearance| {
                 clearance.valid.contains(work.date)
                     && clearance.findings.iter().any(|cleared| **cleared == *id)

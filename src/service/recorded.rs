@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{outcome::Outcome, request::RawRequest},
-    engine::{self, Decision, Finder, canonical},
+    engine::{self, Decision, canonical},
     ledger::{Body, Digest, Entry, EntryKind},
     rulebook::{self, Bundle, Rulebook},
     store::{Derived, RequestKey},
@@ -103,12 +103,7 @@ impl Recorded {
 /// Ids of the rules and of the engine's own findings of a decision, each once.
 pub(super) fn rules_of<'a>(decision: &Decision, book: &'a Rulebook) -> BTreeSet<&'a str> {
     let findings = decision.lines.iter().flat_map(|line| &line.findings);
-    findings
-        .filter_map(|finding| match finding.finder {
-            Finder::Rule(ix) => book.rule(ix).map(|rule| &*rule.id),
-            Finder::Engine(own) => Some(own.id()),
-        })
-        .collect()
+    findings.map(|finding| finding.finder.id(book)).collect()
 }
 
 /// Everything under which a record is found, from entry and body alone.

@@ -77,7 +77,7 @@ pub fn decision(answer: &Answer) -> v1::Decision {
             .map(|change| v1::UpcomingChange {
                 date: change.date.to_string(),
                 outcome: convert::outcome(change.outcome).into(),
-                rules: change.rules.iter().map(|finder| finder_id(*finder, book).to_owned()).collect(),
+                rules: change.rules.iter().map(|finder| finder.id(book).to_owned()).collect(),
             })
             .collect(),
         rulebook: Some(v1::RulebookReference {
@@ -195,13 +195,6 @@ impl<'a> Told<'a> {
                 },
             },
         }
-    }
-}
-
-fn finder_id(finder: Finder, book: &Rulebook) -> &str {
-    match finder {
-        Finder::Engine(own) => own.id(),
-        Finder::Rule(ix) => book.rule(ix).map_or("", |rule| &rule.id),
     }
 }
 
