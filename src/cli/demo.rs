@@ -172,12 +172,7 @@ impl Daemon {
     fn start(service: Arc<Service>) -> Result<Self, Failure> {
         let (shutdown, ended) = oneshot::channel::<()>();
         let (tell, bound) = std::sync::mpsc::channel();
-        let options = ServeOptions {
-            threads: 1,
-            work_stealing: false,
-            reflection: true,
-            grace: Duration::from_secs(10),
-        };
+        let options = ServeOptions { threads: 1, reflection: true, grace: Duration::from_secs(10) };
         let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {

@@ -55,7 +55,6 @@ impl Serve {
             print::out(&banner(&summary, listener.address(), &config, &service))?;
             let options = ServeOptions {
                 threads: config.threads,
-                work_stealing: false,
                 reflection: config.reflection,
                 grace: Duration::from_secs(config.shutdown_grace_s),
             };

@@ -56,8 +56,6 @@ pub fn open_to_read(store: &Options, clock: Arc<dyn Clock>) -> Result<Service, O
 pub struct ServeOptions {
     /// Serving threads, at least one.
     pub threads: usize,
-    /// One runtime that moves tasks between the threads, instead of one runtime each. For measuring.
-    pub work_stealing: bool,
     /// Is gRPC reflection on?
     pub reflection: bool,
     /// How long a shutdown waits for calls in flight.
@@ -138,7 +136,7 @@ fn health_names() -> impl Iterator<Item = &'static str> {
     [""].into_iter().chain(grpc::SERVICE_NAMES)
 }
 
-/// Serves `routes`, made once for each runtime, on `listener` until `ended` is over, then drains.
+/// Serves `routes`, made once for each serving thread, on `listener` until `ended` is over, then drains.
 ///
 /// [`run`] is the product; this is the transport alone, so that a benchmark can put a null handler on the very same.
 ///
@@ -151,13 +149,12 @@ pub async fn serve(
     ended: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (drain, draining) = watch::channel(false);
-    let (runtimes, threads_each) =
-        if options.work_stealing { (1, options.threads.max(1)) } else { (options.threads.max(1), 1) };
-    let mut workers = Vec::with_capacity(runtimes);
-    for at in 0..runtimes {
+    let threads = options.threads.max(1);
+    let mut workers = Vec::with_capacity(threads);
+    for at in 0..threads {
         let outbox = Arc::new(Outbox::default());
         let routes = routes(outbox.clone(), draining.clone())?;
-        workers.push(Worker::start(at, threads_each, routes, outbox, draining.clone())?);
+        workers.push(Worker::start(at, routes, outbox, draining.clone())?);
     }
     tokio::pin!(ended);
     let accepted = tokio::select! {

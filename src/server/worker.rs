@@ -26,13 +26,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread with the number `at`, whose runtime has `threads` threads.
+    /// Starts the thread with the number `at` and its runtime.
     ///
     /// # Errors
     /// The operating system's, when it gives no thread or no event queue.
     pub fn start(
         at: usize,
-        threads: usize,
         routes: Routes,
         outbox: Arc<Outbox<Reply>>,
         draining: Draining,
@@ -41,11 +40,7 @@ impl Worker {
         let (connections, incoming) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
         let (cut, is_cut) = oneshot::channel::<()>();
-        let runtime = if threads > 1 {
-            Builder::new_multi_thread().worker_threads(threads).thread_name("serve").enable_all().build()?
-        } else {
-            Builder::new_current_thread().enable_all().build()?
-        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name(format!("serve-{at}")).spawn(move || {
             runtime.block_on(async move {
                 let answers = tokio::spawn(async move { outbox.deliver().await });

@@ -67,8 +67,7 @@ impl BenchServer {
     pub fn run(self) -> Done {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(cores);
-        let options =
-            ServeOptions { threads, work_stealing: false, reflection: false, grace: Duration::from_secs(5) };
+        let options = ServeOptions { threads, reflection: false, grace: Duration::from_secs(5) };
         let service = match self.kind {
             Kind::Null => None,
             Kind::Recorded => {

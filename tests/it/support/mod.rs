@@ -73,12 +73,7 @@ impl TestServer {
         let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
-        let options = ServeOptions {
-            threads: setup.threads,
-            work_stealing: false,
-            reflection: true,
-            grace: setup.grace,
-        };
+        let options = ServeOptions { threads: setup.threads, reflection: true, grace: setup.grace };
         let serving = service.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
