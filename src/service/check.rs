@@ -143,32 +143,35 @@ impl Service {
     /// The work that can be done in parallel is done here, on the calling thread; the reply comes through `outbox`,
     /// after the record (`no_record_no_release`).
     pub fn check(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
-        match self.core.assess(question) {
-            Ok(assessed) => match self.queue.room.clone().try_acquire_owned() {
-                Ok(room) => self.queue.push(assessed, room, outbox.clone()),
-                Err(TryAcquireError::NoPermits) => Pending::ready(Err(Refusal::QueueFull)),
-                Err(TryAcquireError::Closed) => Pending::ready(Err(Refusal::Draining)),
-            },
-            Err(reply) => Pending::ready(reply),
-        }
+        self.ask(question, outbox, |_| Pending::ready(Err(Refusal::QueueFull)))
     }
 
     /// Decides a question, and waits while too many wait for the writer: backpressure for streams.
     pub fn check_patiently(&self, question: Question, outbox: &Arc<Outbox<Reply>>) -> Pending {
+        self.ask(question, outbox, |assessed| {
+            Pending::Queued(Queued {
+                room: Box::pin(self.queue.room.clone().acquire_owned()),
+                assessed: Some(assessed),
+                outbox: outbox.clone(),
+                queue: self.queue.clone(),
+            })
+        })
+    }
+
+    fn ask(
+        &self,
+        question: Question,
+        outbox: &Arc<Outbox<Reply>>,
+        when_full: impl FnOnce(Box<Assessed>) -> Pending,
+    ) -> Pending {
         let assessed = match self.core.assess(question) {
             Ok(assessed) => assessed,
             Err(reply) => return Pending::ready(reply),
         };
-        let room = self.queue.room.clone();
-        match room.clone().try_acquire_owned() {
+        match self.queue.room.clone().try_acquire_owned() {
             Ok(room) => self.queue.push(assessed, room, outbox.clone()),
+            Err(TryAcquireError::NoPermits) => when_full(assessed),
             Err(TryAcquireError::Closed) => Pending::ready(Err(Refusal::Draining)),
-            Err(TryAcquireError::NoPermits) => Pending::Queued(Queued {
-                room: Box::pin(room.acquire_owned()),
-                assessed: Some(assessed),
-                outbox: outbox.clone(),
-                queue: self.queue.clone(),
-            }),
         }
     }
 }

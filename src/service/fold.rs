@@ -62,12 +62,6 @@ impl State {
         self.activations.last().map(|(digest, _)| *digest)
     }
 
-    /// The entry by which this rulebook was activated last: its body holds the rulebook whole.
-    #[must_use]
-    pub fn activation(&self, rulebook: &Digest) -> Option<u64> {
-        self.activations.iter().rev().find(|(digest, _)| digest == rulebook).map(|(_, sequence)| *sequence)
-    }
-
     /// Every activation: digest of the rulebook and sequence of the entry, in order.
     #[must_use]
     pub fn activations(&self) -> &[(Digest, u64)] {

@@ -38,13 +38,14 @@ pub use outbox::Outbox;
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
 pub use recorded::{ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
+use snapshot::NoSnapshot;
 pub use snapshot::{Library, Snapshot};
 use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
     ledger::{Body, Digest, EntryKind},
-    rulebook::{Bundle, Rulebook, compile},
+    rulebook::Rulebook,
     store::{Derive, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
 };
@@ -190,13 +191,13 @@ impl Service {
         let state = fold(&store)?;
         let in_force =
             state.activations().last().map(|(_, sequence)| *sequence).ok_or(OpenError::NoRulebook)?;
-        let body =
-            store.record(in_force)?.and_then(|stored| stored.body().ok()).ok_or(OpenError::NoRulebook)?;
-        let bundle = Bundle::from_bytes(&body.request).map_err(|_| OpenError::NoRulebook)?;
-        let rulebook = compile(bundle).rulebook.ok_or(OpenError::NoRulebook)?;
+        let snapshot = Snapshot::activated_at(&store, in_force).map_err(|fault| match fault {
+            NoSnapshot::Store(fault) => OpenError::Store(fault),
+            _ => OpenError::NoRulebook,
+        })?;
         let core = Arc::new(Core {
             store,
-            library: Library::new(Arc::new(Snapshot::of(rulebook))),
+            library: Library::new(Arc::new(snapshot)),
             activations: state.activations().to_vec(),
             clock,
             engine_version: env!("CARGO_PKG_VERSION").into(),

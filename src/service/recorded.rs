@@ -16,7 +16,7 @@ use crate::{
     domain::{outcome::Outcome, request::RawRequest},
     engine::{self, Decision, canonical},
     ledger::{Body, Digest, Entry, EntryKind},
-    rulebook::{self, Bundle, Rulebook},
+    rulebook::Rulebook,
     store::{Derived, RequestKey},
     telemetry::field,
 };
@@ -156,13 +156,8 @@ impl Core {
         let activation =
             self.activations.iter().rev().find(|(active, _)| active == digest).map(|(_, sequence)| *sequence);
         let activation = activation.ok_or_else(|| damaged("the log does not hold it"))?;
-        let stored = self.store.record(activation).map_err(|fault| damaged(&fault.to_string()))?;
-        let body = stored
-            .and_then(|stored| stored.body().ok())
-            .ok_or_else(|| damaged("its record cannot be read"))?;
-        let bundle = Bundle::from_bytes(&body.request).map_err(|fault| damaged(&fault.to_string()))?;
-        let rulebook = rulebook::compile(bundle).rulebook.ok_or_else(|| damaged("it compiles no more"))?;
-        let snapshot = Arc::new(Snapshot::of(rulebook));
+        let snapshot = Snapshot::activated_at(&self.store, activation);
+        let snapshot = Arc::new(snapshot.map_err(|fault| damaged(&fault.to_string()))?);
         if snapshot.digest != *digest {
             return Err(damaged("its digest is another"));
         }

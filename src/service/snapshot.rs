@@ -5,7 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::{ledger::Digest, rulebook::Rulebook};
+use thiserror::Error;
+
+use crate::{
+    ledger::Digest,
+    rulebook::{Bundle, BundleError, Rulebook, compile},
+    store::{Store, StoreError},
+};
 
 /// Most rulebooks of the past that are kept compiled: auditors read old decisions in runs.
 const OLD_MAX: usize = 4;
@@ -19,6 +25,23 @@ pub struct Snapshot {
     pub digest: Digest,
     /// The moments at which what is known of the law changes, ascending.
     moments: Vec<Timestamp>,
+}
+
+/// Why the rulebook that an entry put in force cannot be had again.
+#[derive(Debug, Error)]
+pub(super) enum NoSnapshot {
+    /// The store does not give the record.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record is missing or erased.
+    #[error("its record cannot be read")]
+    Record,
+    /// The record holds no rulebook.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// This version does not take it.
+    #[error("it compiles no more")]
+    Compile,
 }
 
 /// The snapshot in force and a few older ones.
@@ -38,6 +61,14 @@ impl Snapshot {
         moments.sort_unstable();
         moments.dedup();
         Self { digest: Digest::from_bytes(rulebook.digest.0), rulebook, moments }
+    }
+
+    /// The snapshot of the rulebook that the entry at `sequence` put in force: the body of that record holds it whole.
+    pub(super) fn activated_at(store: &Store, sequence: u64) -> Result<Self, NoSnapshot> {
+        let stored = store.record(sequence)?;
+        let body = stored.and_then(|stored| stored.body().ok()).ok_or(NoSnapshot::Record)?;
+        let bundle = Bundle::from_bytes(&body.request)?;
+        compile(bundle).rulebook.map(Self::of).ok_or(NoSnapshot::Compile)
     }
 
     /// Is the same law known at both instants?
