@@ -87,7 +87,9 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The log does not agree with itself.
-    #[error("the log does not agree with itself: {0}; run `slagboom verify`")]
+    #[error(
+        "the log does not agree with itself: {0}; keep the folder as it is, and serve from a copy that is whole"
+    )]
     Fold(#[from] FoldError),
     /// The log holds no rulebook that can be read, so nothing was ever decided here.
     #[error("the log holds no rulebook: no daemon has served this folder")]

@@ -40,7 +40,7 @@ pub enum Refusal {
     #[error("the decision could not be recorded; ask again with the same request id")]
     StoreUnavailable,
     /// A stored record does not prove itself, or cannot be read by this version. Never answered from, never skipped.
-    #[error("the record at sequence {sequence} is damaged; run `slagboom verify`")]
+    #[error("the record at sequence {sequence} is damaged, and nothing is answered from it")]
     RecordDamaged {
         /// Where it lies.
         sequence: u64,
