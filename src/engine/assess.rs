@@ -164,16 +164,13 @@ fn place_keys(export: &ProposedExport) -> SmallVec<[PlaceKey; 8]> {
     let mut keys: SmallVec<[PlaceKey; 8]> = SmallVec::new();
     keys.push(PlaceKey::Any);
     let receivers = export.parties.iter().filter(|party| party.role.receives()).map(|party| &party.place);
-    for place in [&export.destination, &export.end_use_place].into_iter().chain(receivers) {
-        for key in std::iter::once(PlaceKey::Country(place.country))
-            .chain(regions(place.region.set).map(PlaceKey::Region))
-        {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-    }
-    for key in export.transit.iter().map(|country| PlaceKey::Country(*country)) {
+    let places = [&export.destination, &export.end_use_place].into_iter().chain(receivers);
+    let of_places = places.flat_map(|place| {
+        let regions = regions(place.region.set).map(PlaceKey::Region);
+        std::iter::once(PlaceKey::Country(place.country)).chain(regions)
+    });
+    let of_transit = export.transit.iter().map(|country| PlaceKey::Country(*country));
+    for key in of_places.chain(of_transit) {
         if !keys.contains(&key) {
             keys.push(key);
         }
@@ -458,12 +455,9 @@ fn inside(facts: &Facts<'_>, line: &Line<'_>, rule: &Rule, wind_down: &WindDown)
     for list in lists {
         // Where a heading and a subheading are both listed, the subheading is the row of these goods.
         let finest = facts.cn_rows(*list, line).map(|row| row.digits.len()).max();
-        for row in facts.cn_rows(*list, line).filter(|row| Some(row.digits.len()) == finest) {
-            any_row = true;
-            windows.push(window(row));
-        }
+        let own = facts.cn_rows(*list, line).filter(|row| Some(row.digits.len()) == finest);
         // A code that is coarser than rows of its own may be any of them.
-        for row in facts.finer_rows(*list, line) {
+        for row in own.chain(facts.finer_rows(*list, line)) {
             any_row = true;
             windows.push(window(row));
         }
