@@ -7,15 +7,17 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use tonic::transport::Channel;
 
 use super::exit::{Done, Exit, Failure};
 use super::{Format, Language, answer, client, print};
 use crate::clock::System;
 use crate::proto::v1;
+use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
 use crate::server;
 use crate::server::grpc;
 use crate::server::limits::PAGE_BYTES_MAX;
-use crate::service::{Refusal, Service};
+use crate::service::Service;
 use crate::store::Options;
 
 /// Where a daemon listens when nothing else is said.
@@ -121,16 +123,51 @@ fn open(folder: &Path) -> Result<Service, Failure> {
     Ok(service.with_context(|| format!("the data folder `{}`", folder.display()))?)
 }
 
-fn refused(refusal: Refusal) -> Failure {
-    Failure::from(refusal)
+/// Where decisions are read from.
+enum Records {
+    Daemon(DecisionLogServiceClient<Channel>),
+    Folder(Box<Service>),
+}
+
+impl Source {
+    async fn records(&self) -> Result<Records, Failure> {
+        if let Some(folder) = &self.data {
+            return Ok(Records::Folder(Box::new(open(folder)?)));
+        }
+        let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
+        Ok(Records::Daemon(client::log(client::connect(server).await?)))
+    }
+}
+
+impl Records {
+    async fn list(
+        &mut self,
+        request: v1::ListDecisionsRequest,
+    ) -> Result<v1::ListDecisionsResponse, Failure> {
+        match self {
+            Self::Daemon(log) => {
+                let page = log.list_decisions(request).await;
+                Ok(page.map_err(|status| client::failure("log list", &status))?.into_inner())
+            }
+            Self::Folder(service) => Ok(grpc::list(service, &request, PAGE_BYTES_MAX)?),
+        }
+    }
+
+    async fn show(&mut self, decision_id: String) -> Result<v1::RecordedDecision, Failure> {
+        match self {
+            Self::Daemon(log) => {
+                let response = log.get_decision(v1::GetDecisionRequest { decision_id }).await;
+                let response = response.map_err(|status| client::failure("log show", &status))?.into_inner();
+                response.recorded.ok_or_else(|| anyhow!("an empty answer").into())
+            }
+            Self::Folder(service) => Ok(grpc::show(service, &decision_id)?),
+        }
+    }
 }
 
 impl List {
     fn run(self) -> Done {
-        let decisions = match &self.source.data {
-            Some(folder) => self.read_folder(folder)?,
-            None => self.ask_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
-        };
+        let decisions = client::runtime()?.block_on(self.found())?;
         match self.source.format {
             Format::Json => {
                 let response = v1::ListDecisionsResponse { decisions, next_page_token: String::new() };
@@ -158,30 +195,12 @@ impl List {
     }
 
     /// Pages until there are enough, or no more.
-    fn ask_server(&self, server: &str) -> Result<Vec<v1::RecordedDecision>, Failure> {
-        client::runtime()?.block_on(async {
-            let mut log = client::log(client::connect(server).await?);
-            let mut found = Vec::new();
-            let mut token = String::new();
-            loop {
-                let page = log.list_decisions(self.request(token)).await;
-                let page = page.map_err(|status| client::failure("log list", &status))?.into_inner();
-                found.extend(page.decisions);
-                token = page.next_page_token;
-                if token.is_empty() || found.len() >= self.limit {
-                    found.truncate(self.limit);
-                    return Ok(found);
-                }
-            }
-        })
-    }
-
-    fn read_folder(&self, folder: &Path) -> Result<Vec<v1::RecordedDecision>, Failure> {
-        let service = open(folder)?;
+    async fn found(&self) -> Result<Vec<v1::RecordedDecision>, Failure> {
+        let mut records = self.source.records().await?;
         let mut found = Vec::new();
         let mut token = String::new();
         loop {
-            let page = grpc::list(&service, &self.request(token), PAGE_BYTES_MAX).map_err(refused)?;
+            let page = records.list(self.request(token)).await?;
             found.extend(page.decisions);
             token = page.next_page_token;
             if token.is_empty() || found.len() >= self.limit {
@@ -226,10 +245,8 @@ fn table(decisions: &[v1::RecordedDecision]) -> String {
 
 impl Show {
     fn run(self) -> Done {
-        let recorded = match &self.source.data {
-            Some(folder) => grpc::show(&open(folder)?, &self.id).map_err(refused)?,
-            None => self.ask_server(self.source.server.as_deref().unwrap_or(SERVER_DEFAULT))?,
-        };
+        let recorded = client::runtime()?
+            .block_on(async { self.source.records().await?.show(self.id.clone()).await })?;
         match self.source.format {
             Format::Json => {
                 let response = v1::GetDecisionResponse { recorded: Some(recorded) };
@@ -241,15 +258,5 @@ impl Show {
             }
         }
         Ok(Exit::Fine)
-    }
-
-    fn ask_server(&self, server: &str) -> Result<v1::RecordedDecision, Failure> {
-        client::runtime()?.block_on(async {
-            let mut log = client::log(client::connect(server).await?);
-            let request = v1::GetDecisionRequest { decision_id: self.id.clone() };
-            let response =
-                log.get_decision(request).await.map_err(|status| client::failure("log show", &status))?;
-            response.into_inner().recorded.ok_or_else(|| anyhow!("an empty answer").into())
-        })
     }
 }
