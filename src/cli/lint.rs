@@ -49,7 +49,7 @@ impl Lint {
                         book.version,
                         book.rule_ids().len(),
                         book.rules.len(),
-                        book.goods.lists.iter().filter(|list| !list.id.is_empty()).count(),
+                        book.goods.declared().count(),
                         book.party_lists.len(),
                         book.digest
                     ),

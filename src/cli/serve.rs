@@ -91,7 +91,7 @@ pub fn in_force(rulebook: Rulebook) -> Result<Rulebook, Failure> {
 }
 
 fn of_rulebook(book: &Rulebook) -> String {
-    let lists = book.goods.lists.iter().filter(|list| !list.id.is_empty()).count() + book.party_lists.len();
+    let lists = book.goods.declared().count() + book.party_lists.len();
     format!(
         "{} {} ({}): {} rules, {lists} lists",
         book.name,

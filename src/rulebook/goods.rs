@@ -109,6 +109,11 @@ pub struct CnHits {
 }
 
 impl GoodsLists {
+    /// The lists that a rulebook declares; the others hold codes that stand in a rule itself.
+    pub fn declared(&self) -> impl Iterator<Item = &GoodsList> {
+        self.lists.iter().filter(|list| !list.id.is_empty())
+    }
+
     /// Adds a list without codes.
     pub(super) fn declare(&mut self, list: GoodsList) -> Option<ListId> {
         let id = ListId(u16::try_from(self.lists.len()).ok()?);

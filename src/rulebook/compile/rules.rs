@@ -354,8 +354,7 @@ impl Compiler {
             if let Some(id) = self.goods.find(text) {
                 ids.push(id);
             } else {
-                let known: Vec<&str> =
-                    self.goods.lists.iter().map(|list| &*list.id).filter(|id| !id.is_empty()).collect();
+                let known: Vec<&str> = self.goods.declared().map(|list| &*list.id).collect();
                 let help = format!("goods lists live in `lists/`{}", near(text, known));
                 let message = format!("goods list `{text}` is not declared");
                 self.diagnostics.error_help(file, format!("{path}[{at}]"), "unknown_list", message, help);
