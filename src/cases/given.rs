@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::code::Classification;
 use crate::domain::country::Country;
+use crate::domain::export::ProposedExport;
 use crate::domain::licence::{
     Clearance, ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods, ListedParty,
     Standing,
@@ -15,7 +16,10 @@ use crate::domain::money::{Currency, parse_decimal, parse_rate};
 use crate::domain::name;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::request::FieldViolation;
+use crate::engine::{Decision, Known, Question, assess, settle};
+use crate::rulebook::Rulebook;
 use crate::rulebook::case::{GivenDoc, LicenceDoc, LicenceLineDoc};
+use crate::screening;
 
 /// What a case gives, parsed.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,22 @@ pub struct Given {
     pub listed_parties: Vec<ListedParty>,
     /// When rules became known.
     pub recorded_at: BTreeMap<Box<str>, Timestamp>,
+}
+
+impl Given {
+    /// The reading of worked cases: all law is known, but a rule that the case names only from its moment on.
+    #[must_use]
+    pub const fn known(&self, export: &ProposedExport) -> Known<'_> {
+        Known::Always { at: export.known_at, recorded_at: &self.recorded_at }
+    }
+
+    /// Decides an export on what is given.
+    #[must_use]
+    pub fn decide(&self, book: &Rulebook, export: &ProposedExport, known: Known<'_>) -> Decision {
+        let hits = screening::exact(book, export, &self.listed_parties);
+        let question = Question { book, export, known, hits: &hits, rates: &self.standing.rates };
+        settle(book, export, &self.standing, &assess(&question))
+    }
 }
 
 /// Parses what a case gives.

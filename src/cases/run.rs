@@ -6,10 +6,9 @@ use rust_decimal::Decimal;
 
 use super::given::parse_given;
 use crate::domain::outcome::Outcome;
-use crate::engine::{Decision, Known, Question, assess, settle};
+use crate::engine::Decision;
 use crate::rulebook::case::{CaseDoc, CaseFile};
 use crate::rulebook::{Diagnostic, Rulebook, read_cases};
-use crate::screening;
 
 /// The outcome that a malformed request has in case files; to a caller it is an error.
 const INVALID_REQUEST: &str = "INVALID_REQUEST";
@@ -42,6 +41,15 @@ pub struct CaseReport {
     pub failed: Vec<CaseMismatch>,
 }
 
+impl CaseReport {
+    /// Takes another report in.
+    pub fn add(&mut self, other: Self) {
+        self.total += other.total;
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+    }
+}
+
 /// Reads and runs one file of cases.
 ///
 /// # Errors
@@ -57,9 +65,7 @@ pub fn run_bundle_cases(book: &Rulebook) -> CaseReport {
     for (file, text) in book.bundle.files().filter(|(file, _)| file.ends_with("_test.yaml")) {
         // A file that does not read has kept the rulebook from compiling already.
         if let Ok(of_file) = run_file(book, file, text) {
-            report.total += of_file.total;
-            report.passed += of_file.passed;
-            report.failed.extend(of_file.failed);
+            report.add(of_file);
         }
     }
     report
@@ -116,15 +122,7 @@ pub fn run_case(book: &Rulebook, case: &CaseDoc) -> Vec<(String, String, String)
             mismatches.add(&field, "a party list of the rulebook", &listed.list);
         }
     }
-    let hits = screening::exact(book, &export, &given.listed_parties);
-    let question = Question {
-        book,
-        export: &export,
-        known: Known::Always { at: export.known_at, recorded_at: &given.recorded_at },
-        hits: &hits,
-        rates: &given.standing.rates,
-    };
-    let decision = settle(book, &export, &given.standing, &assess(&question));
+    let decision = given.decide(book, &export, given.known(&export));
     compare(book, case, &decision, &mut mismatches);
     mismatches.0
 }

@@ -1,6 +1,5 @@
 //! `slagboom check`: requests from files, decided in place or by a daemon.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,10 +13,9 @@ use super::{Format, Language, answer, client, print, rules};
 use crate::cases::{Given, parse_given};
 use crate::clock::{Clock, System};
 use crate::domain::request::FieldViolation;
-use crate::engine::{Known, Question, assess, settle};
+use crate::engine::Known;
 use crate::proto::v1;
-use crate::screening;
-use crate::server::grpc::{convert, render};
+use crate::server::grpc::render;
 use crate::service::{Answer, Snapshot};
 
 /// Exit 0 when all are permitted, 1 when not all, 2 when one is malformed or the daemon cannot be reached.
@@ -103,10 +101,8 @@ fn ask(server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> 
             if request.request_id.as_deref().is_none_or(str::is_empty) {
                 request.dry_run = true;
             }
-            let told = match convert::request_message(request) {
-                Err(text) => {
-                    Err(Failure::from(anyhow!("{label}: known_at: `{text}` is not an RFC 3339 instant")))
-                }
+            let told = match client::message(&label, request) {
+                Err(failure) => Err(failure),
                 Ok(message) => match control.check_export(message).await {
                     Ok(response) => response
                         .into_inner()
@@ -136,16 +132,8 @@ pub fn decide(snapshot: &Arc<Snapshot>, now_ms: i64, asked: Asked) -> Told {
         Some(given) => parse_given(&given).map_err(|violations| malformed(&label, &violations))?,
     };
     let now = Timestamp::from_millisecond(now_ms)?;
-    let nothing = BTreeMap::new();
-    let recorded_at = if is_case { &given.recorded_at } else { &nothing };
-    let known = if is_case {
-        Known::Always { at: export.known_at, recorded_at }
-    } else {
-        Known::At(export.known_at.unwrap_or(now))
-    };
-    let hits = screening::exact(book, &export, &given.listed_parties);
-    let question = Question { book, export: &export, known, hits: &hits, rates: &given.standing.rates };
-    let decision = settle(book, &export, &given.standing, &assess(&question));
+    let known = if is_case { given.known(&export) } else { Known::At(export.known_at.unwrap_or(now)) };
+    let decision = given.decide(book, &export, known);
     Ok(render::decision(&Answer {
         decision,
         export,

@@ -9,7 +9,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt;
 
 use super::exit::Failure;
+use crate::domain::request::RawRequest;
 use crate::proto::v1;
+use crate::server::grpc::convert;
 use v1::decision_log_service_client::DecisionLogServiceClient;
 use v1::export_control_service_client::ExportControlServiceClient;
 
@@ -48,6 +50,12 @@ pub fn control(channel: Channel) -> ExportControlServiceClient<Channel> {
 /// The service that finds decisions again.
 pub fn log(channel: Channel) -> DecisionLogServiceClient<Channel> {
     DecisionLogServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
+}
+
+/// A request as a message. Text that is no instant cannot go on the wire.
+pub fn message(label: &str, request: RawRequest) -> Result<v1::CheckExportRequest, Failure> {
+    convert::request_message(request)
+        .map_err(|text| anyhow!("{label}: known_at: `{text}` is not an RFC 3339 instant").into())
 }
 
 /// A status with every bad field that it names, a line each.

@@ -17,8 +17,6 @@ use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
-use crate::rulebook::{Bundle, compile};
-use crate::server::grpc::convert;
 use crate::server::{self, Listener, ServeError, ServeOptions};
 use crate::service::{Service, Snapshot};
 use crate::store::{Options, check_folder};
@@ -37,9 +35,7 @@ impl Demo {
     pub fn run(self) -> Done {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
-        let compiled = compile(Bundle::built_in());
-        let rulebook = compiled.rulebook.ok_or_else(|| anyhow!("the built-in rulebook does not compile"))?;
-        let rulebook = serve::in_force(rulebook)?;
+        let rulebook = serve::in_force(rules::load(None)?)?;
         let service = Arc::new(server::open(Options::new(&data), rulebook, Arc::new(System), 1_024)?);
         let daemon = Daemon::start(service.clone())?;
         print::out(&format!(
@@ -72,13 +68,13 @@ impl Demo {
         client::runtime()?.block_on(async {
             let mut control = client::control(client::connect(&address.to_string()).await?);
             for (title, request) in &requests {
-                let message = message(request.clone())?;
+                let message = client::message(title, request.clone())?;
                 let response = control.check_export(message).await.map_err(|status| client::failure(title, &status))?;
                 let decision = response.into_inner().decision.unwrap_or_default();
                 print::out(&format!("{}\n", answer::human(title, &decision, self.lang)))?;
             }
             if let Some((_, again)) = requests.first() {
-                let response = control.check_export(message(again.clone())?).await;
+                let response = control.check_export(client::message("the retry", again.clone())?).await;
                 let response = response.map_err(|status| client::failure("the retry", &status))?;
                 let decision = response.into_inner().decision.unwrap_or_default();
                 print::out(&format!(
@@ -88,7 +84,7 @@ impl Demo {
                     decision.sequence.unwrap_or_default()
                 ))?;
             }
-            let bad = message(malformed())?;
+            let bad = client::message("the malformed request", malformed())?;
             if let Err(status) = control.check_export(bad).await {
                 print::out(&format!("{}\n", print::bold("A malformed request is an error that names every bad field, and is never a decision")))?;
                 let details = tonic_types::StatusExt::get_error_details(&status);
@@ -129,10 +125,6 @@ pub fn decided_examples() -> Result<Vec<(RawRequest, v1::Decision)>, Failure> {
         Ok((request, check::decide(&snapshot, now_ms, asked)?))
     });
     decided.collect()
-}
-
-fn message(request: RawRequest) -> Result<v1::CheckExportRequest, Failure> {
-    convert::request_message(request).map_err(|text| anyhow!("`{text}` is not an RFC 3339 instant").into())
 }
 
 /// A request as a tired clerk might send it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::rules;
 use crate::domain::request::RawRequest;
 use crate::rulebook::case::GivenDoc;
@@ -81,12 +81,8 @@ fn shapes(name: &str, text: &str) -> Result<Input, Failure> {
             Ok(Input { asked, is_single: false })
         }
         serde_yaml::Value::Mapping(map) if map.contains_key("cases") => {
-            let cases = read_cases(name, text).map_err(|diagnostics| {
-                for diagnostic in &diagnostics {
-                    rules::tell(diagnostic, Some(text));
-                }
-                Failure::new(Exit::CannotRun, anyhow!("`{name}` is not a file of cases"))
-            })?;
+            let cases =
+                read_cases(name, text).map_err(|diagnostics| rules::no_cases(name, text, &diagnostics))?;
             let asked = cases.cases.into_iter();
             let asked = asked.map(|case| Asked {
                 label: format!("{name} {}", case.id),

@@ -35,6 +35,14 @@ pub fn load(folder: Option<&Path>) -> Result<Rulebook, Failure> {
     Err(Failure::new(Exit::DoesNotCompile, anyhow!("the rulebook does not compile: {count} errors")))
 }
 
+/// Says what is wrong with a file of cases.
+pub fn no_cases(name: &str, text: &str, diagnostics: &[Diagnostic]) -> Failure {
+    for diagnostic in diagnostics {
+        tell(diagnostic, Some(text));
+    }
+    Failure::new(Exit::CannotRun, anyhow!("`{name}` is not a file of cases"))
+}
+
 /// Says a diagnostic on standard error: drawn on a terminal, one line elsewhere.
 pub fn tell(diagnostic: &Diagnostic, text: Option<&str>) {
     match text.filter(|_| std::io::stderr().is_terminal()) {

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::exit::{Done, Exit, Failure};
+use super::exit::{Done, Exit};
 use super::{Format, print, rules};
 use crate::cases::{CaseMismatch, CaseReport, run_bundle_cases, run_file};
 
@@ -51,15 +51,10 @@ impl Test {
         for path in &self.files {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            let of_file = run_file(&book, &path.display().to_string(), &text).map_err(|diagnostics| {
-                for diagnostic in &diagnostics {
-                    rules::tell(diagnostic, Some(&text));
-                }
-                Failure::new(Exit::CannotRun, anyhow!("`{}` is not a file of cases", path.display()))
-            })?;
-            report.total += of_file.total;
-            report.passed += of_file.passed;
-            report.failed.extend(of_file.failed);
+            let name = path.display().to_string();
+            let of_file = run_file(&book, &name, &text)
+                .map_err(|diagnostics| rules::no_cases(&name, &text, &diagnostics))?;
+            report.add(of_file);
         }
         match self.format {
             Format::Json => print::json(&Report {

@@ -12,7 +12,6 @@ use tonic::transport::Channel;
 use super::super::exit::Failure;
 use super::super::{client, demo};
 use crate::proto::v1;
-use crate::server::grpc::convert;
 
 /// How requests are sent.
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +62,9 @@ impl Workload {
         let sample = sample.ok_or_else(|| anyhow!("no example has two findings"))?;
         let requests = decided.into_iter().map(|(request, decision)| {
             let outcome = decision.outcome();
-            let message =
-                convert::request_message(request).map_err(|text| anyhow!("`{text}` is no instant"))?;
-            Ok((message, outcome))
+            Ok((client::message("an example", request)?, outcome))
         });
-        let requests: Result<Vec<_>, anyhow::Error> = requests.collect();
+        let requests: Result<Vec<_>, Failure> = requests.collect();
         Ok(Arc::new(Self { requests: requests?, sample, next: AtomicU64::new(0) }))
     }
 
