@@ -120,7 +120,11 @@ fn open(folder: &Path) -> Result<Service, Failure> {
         return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
     }
     let service = server::open_to_read(&Options::new(folder), Arc::new(System));
-    Ok(service.with_context(|| format!("the data folder `{}`", folder.display()))?)
+    let service = service.with_context(|| format!("the data folder `{}`", folder.display()))?;
+    for notice in service.notices() {
+        anstream::eprintln!("slagboom: {notice}");
+    }
+    Ok(service)
 }
 
 /// Where decisions are read from.

@@ -341,9 +341,21 @@ pub mod with_the_daemon {
         let shown =
             json(&slagboom(&["log", "show", &id, "--data", data.to_str().unwrap(), "--format", "json"]));
         assert_eq!(shown["recorded"]["decision"]["outcome"], "OUTCOME_PROHIBITED");
+        // Damage to one copy is mended from the other, and never in silence (`two_copies`).
+        flip_last_byte(&data.join("journal/00000000000000000000.journal"));
+        let mended = slagboom(&["log", "show", &id, "--data", data.to_str().unwrap(), "--format", "json"]);
+        assert_eq!(json(&mended), shown);
+        assert!(text(&mended.stderr).contains("restored"), "{}", text(&mended.stderr));
         let daemon = Daemon::start(&data, &[]);
         assert_eq!(asked(&daemon.server)["decisionId"], id.as_str());
         assert_eq!(code(&slagboom(&["log", "show", "D000000009901M86P7FK0", "--server", &daemon.server])), 2);
+    }
+
+    fn flip_last_byte(path: &Path) {
+        let mut bytes = std::fs::read(path).unwrap();
+        let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        bytes[last] ^= 1;
+        std::fs::write(path, bytes).unwrap();
     }
 
     /// INVARIANT (`last_good_rulebook`).
