@@ -12,9 +12,14 @@
 mod body;
 mod entry;
 mod hash;
+mod proof;
 
 pub use body::{Body, BodyError, SALT_LENGTH, commitment};
 pub use entry::{
     CALLER_LENGTH_MAX, ENGINE_VERSION_LENGTH_MAX, ENTRY_LENGTH_MAX, Entry, EntryError, EntryKind, FieldName,
 };
 pub use hash::{Accumulator, AccumulatorError, Digest, DigestError, leaf_hash, node_hash};
+pub use proof::{
+    BuildError, Node, ProofError, consistency_proof, inclusion_proof, root, root_from_inclusion,
+    verify_consistency, verify_inclusion,
+};
