@@ -159,6 +159,25 @@ impl Accumulator {
         self.size += 1;
     }
 
+    /// Adds a complete subtree of 2^`level` leaves on the right, where one of that height can begin.
+    ///
+    /// # Errors
+    /// [`AccumulatorError::Place`] when the number of leaves so far is not a multiple of 2^`level`, and
+    /// nothing is added.
+    pub fn push_subtree(&mut self, level: u8, hash: Digest) -> Result<(), AccumulatorError> {
+        let leaves = 1_u64.checked_shl(u32::from(level)).filter(|leaves| self.size.is_multiple_of(*leaves));
+        let leaves = leaves.ok_or(AccumulatorError::Place { size: self.size, level })?;
+        let mut node = hash;
+        for _ in 0..(self.size / leaves).trailing_ones() {
+            if let Some(left) = self.peaks.pop() {
+                node = node_hash(&left, &node);
+            }
+        }
+        self.peaks.push(node);
+        self.size += leaves;
+        Ok(())
+    }
+
     /// The Merkle tree head: SHA-256 of nothing for the empty tree (RFC 6962 section 2.1).
     #[must_use]
     pub fn root(&self) -> Digest {
@@ -182,6 +201,14 @@ pub enum AccumulatorError {
         expected: usize,
         /// Peaks given.
         found: usize,
+    },
+    /// A complete subtree begins only where the leaves before it are a multiple of its own.
+    #[error("no complete subtree of height {level} begins after {size} leaves")]
+    Place {
+        /// The number of leaves.
+        size: u64,
+        /// The height of the subtree.
+        level: u8,
     },
 }
 
@@ -259,6 +286,26 @@ mod tests {
     fn peaks_must_fit_the_size() {
         assert!(Accumulator::from_peaks(3, vec![Digest::ZERO]).is_err());
         assert!(Accumulator::from_peaks(0, vec![]).is_ok());
+    }
+
+    #[test]
+    fn a_subtree_is_as_good_as_its_leaves() {
+        let leaves: Vec<Vec<u8>> = (0..24_u8).map(|byte| vec![byte]).collect();
+        let subtree = |range: std::ops::Range<usize>| accumulate(&leaves[range]).root();
+        let mut tree = Accumulator::new();
+        assert_eq!(tree.push_subtree(3, subtree(0..8)), Ok(()));
+        assert_eq!(tree.push_subtree(2, subtree(8..12)), Ok(()));
+        assert_eq!(
+            tree.push_subtree(3, subtree(12..20)),
+            Err(AccumulatorError::Place { size: 12, level: 3 })
+        );
+        assert_eq!(
+            tree.push_subtree(64, subtree(12..20)),
+            Err(AccumulatorError::Place { size: 12, level: 64 })
+        );
+        assert_eq!(tree.push_subtree(2, subtree(12..16)), Ok(()));
+        assert_eq!(tree.push_subtree(3, subtree(16..24)), Ok(()));
+        assert_eq!(tree, accumulate(&leaves));
     }
 
     proptest! {

@@ -26,7 +26,7 @@ pub struct Node {
 ///
 /// # Errors
 /// The first one of `hash`.
-pub fn root<E>(size: u64, hash: impl FnMut(Node) -> Result<Digest, E>) -> Result<Digest, E> {
+pub fn tree_root<E>(size: u64, hash: impl FnMut(Node) -> Result<Digest, E>) -> Result<Digest, E> {
     range_hash(0, size, &mut { hash })
 }
 
@@ -317,6 +317,7 @@ mod tests {
             Forest(rows)
         }
 
+        #[expect(clippy::unnecessary_wraps, reason = "the shape that proofs ask for")]
         fn hash(&self, node: Node) -> Result<Digest, Infallible> {
             Ok(self.0[usize::from(node.level)][usize::try_from(node.index).unwrap()])
         }
@@ -342,7 +343,7 @@ mod tests {
         let roots = roots(300);
         for size in 1..=300_u64 {
             let expected = &roots[usize::try_from(size).unwrap()];
-            assert_eq!(root(size, |node| forest.hash(node)), Ok(*expected));
+            assert_eq!(tree_root(size, |node| forest.hash(node)), Ok(*expected));
             for index in 0..size {
                 let proof = inclusion_proof(index, size, |node| forest.hash(node)).unwrap();
                 let verify = |leaf: &Digest, index, size, proof: &[Digest]| {
@@ -437,7 +438,7 @@ mod tests {
         let nothing = |_| -> Result<Digest, Infallible> { panic!("no hash is needed") };
         assert_eq!(consistency_proof(0, 5, nothing), Err(BuildError::Proof(ProofError::FromEmpty)));
         assert_eq!(consistency_proof(5, 5, nothing), Ok(vec![]));
-        assert_eq!(root(0, nothing), Ok(empty));
+        assert_eq!(tree_root(0, nothing), Ok(empty));
         assert!(inclusion_proof(0, 0, nothing).is_err());
         assert!(verify_inclusion(&one, 0, 0, &[], &empty).is_err());
         assert_eq!(verify_inclusion(&one, 0, 1, &[], &one), Ok(()));
