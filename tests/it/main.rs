@@ -12,6 +12,7 @@ mod cases;
 mod cli;
 #[cfg(feature = "daemon")]
 mod crash;
+mod ledger;
 mod oracle;
 mod rulebook;
 #[cfg(feature = "daemon")]
