@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::ledger::hash::{Digest, node_hash};
+use crate::ledger::hash::{AccumulatorError, Digest, node_hash};
 use crate::ledger::proof::{self, Node};
 use crate::ledger::tile::{TILE_HEIGHT, TILE_WIDTH, Tile, TileError, partial_tiles, place};
 
@@ -264,13 +264,27 @@ impl TileBuilder {
         let next = self.size.is_multiple_of(width) && tile.tile().index() == self.size / width;
         match tile.root() {
             Some(root) if next && tile.tile().level() == 0 => {
-                self.size += width;
                 full.push(tile);
+                self.size += width;
                 self.push_at(1, root, full);
                 Ok(())
             }
             _ => Err(Box::new(tile)),
         }
+    }
+
+    /// Adds 256 leaves by the root over them alone, as [`crate::ledger::Chunk::tile_roots`] gives it: the tile of
+    /// level 0 is left out of `full`, those above that it completes are added.
+    ///
+    /// # Errors
+    /// [`AccumulatorError::Place`] where no tile of level 0 begins.
+    pub fn push_tile_root(&mut self, root: Digest, full: &mut Vec<HashTile>) -> Result<(), AccumulatorError> {
+        if !self.size.is_multiple_of(u64::from(TILE_WIDTH)) {
+            return Err(AccumulatorError::Place { size: self.size, level: TILE_HEIGHT });
+        }
+        self.size += u64::from(TILE_WIDTH);
+        self.push_at(1, root, full);
+        Ok(())
     }
 
     /// The partial tiles, from level 0 up.
@@ -415,7 +429,16 @@ mod tests {
             assert!(at_once.push_tile(tile.clone(), &mut right).is_ok());
             assert!(at_once.push_tile(tile, &mut right).is_err(), "it is not the next one");
         }
+        let mut by_root = TileBuilder::new();
+        let mut upper = Vec::new();
+        for tile in right.iter().filter(|tile| tile.tile().level() == 0) {
+            by_root.push_tile_root(tile.root().unwrap(), &mut upper).unwrap();
+        }
+        assert_eq!(by_root, at_once);
+        assert!(upper.iter().eq(left.iter().filter(|tile| tile.tile().level() > 0)));
         assert_eq!((one_by_one, left), (at_once, right));
+        by_root.push(leaf(0), &mut upper);
+        assert!(by_root.push_tile_root(leaf(0), &mut upper).is_err());
     }
 
     #[test]

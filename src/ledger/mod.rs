@@ -23,6 +23,7 @@ mod proof;
 mod receipt;
 mod text;
 mod tile;
+mod verify;
 mod witness;
 
 pub use batch::Batch;
@@ -46,4 +47,5 @@ pub use tile::{
     CHECKPOINT_PATH, TILE_HEIGHT, TILE_LEVEL_MAX, TILE_WIDTH, Tile, TileError, TilePath, bundles,
     partial_tiles, tiles,
 };
+pub use verify::{BodyState, Chunk, JoinError, LogVerifier, PROBLEMS_MAX, Problem, Record, Verdict};
 pub use witness::{AddCheckpoint, Refusal, WITNESS_PROOF_LENGTH_MAX, WitnessedHead};

@@ -10,6 +10,7 @@ mod notes;
 mod oracle;
 mod receipts;
 mod trees;
+mod verify;
 mod witnesses;
 
 use slagboom::ledger::{Accumulator, Cosigner, Digest, Signer, leaf_hash};
@@ -26,7 +27,9 @@ fn reference_leaves() -> Vec<Vec<u8>> {
 
 fn tree(leaves: &[Vec<u8>]) -> Accumulator {
     let mut tree = Accumulator::new();
-    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf)));
+    for leaf in leaves {
+        tree.push(leaf_hash(leaf));
+    }
     tree
 }
 

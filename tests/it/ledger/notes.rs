@@ -23,16 +23,16 @@ fn verifier(vkey: &str) -> Verifier {
     vkey.parse().unwrap()
 }
 
-fn verified(note: &str, known: &[Verifier]) -> Result<Vec<String>, NoteError> {
+fn verified(note: &str, known: &[&Verifier]) -> Result<Vec<String>, NoteError> {
     let note = Note::parse(note.as_bytes())?;
-    Ok(note.verify(known)?.iter().map(|(key, _)| key.name().to_string()).collect())
+    Ok(note.verify(known.iter().copied())?.iter().map(|(key, _)| key.name().to_string()).collect())
 }
 
 #[test]
 fn the_example_of_the_specification_verifies() {
     let key = verifier("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k");
     let note = "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
-    assert_eq!(verified(note, &[key]), Ok(vec![String::from("example.com/foo")]));
+    assert_eq!(verified(note, &[&key]), Ok(vec![String::from("example.com/foo")]));
     assert_eq!(Note::parse(note.as_bytes()).unwrap().to_string(), note);
 }
 
@@ -54,26 +54,26 @@ fn keys_that_are_known_count_and_others_do_not() {
     let (peter, enoch) = (verifier(PETER_VKEY), verifier(ENOCH_VKEY));
     let both = format!("{TEXT}\n{PETER}{ENOCH}");
     let names = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect::<Vec<_>>());
-    assert_eq!(verified(&both, &[peter.clone()]), names(&["PeterNeumann"]));
-    assert_eq!(verified(&both, &[peter.clone(), enoch.clone()]), names(&["PeterNeumann", "EnochRoot"]));
+    assert_eq!(verified(&both, &[&peter]), names(&["PeterNeumann"]));
+    assert_eq!(verified(&both, &[&peter, &enoch]), names(&["PeterNeumann", "EnochRoot"]));
     assert_eq!(verified(&both, &[]), Err(NoteError::Unknown));
     let repeated = format!("{TEXT}\n{PETER}{PETER}{ENOCH}{ENOCH}");
-    assert_eq!(verified(&repeated, &[peter.clone()]), names(&["PeterNeumann"]));
+    assert_eq!(verified(&repeated, &[&peter]), names(&["PeterNeumann"]));
     let other_name = both.replace("PeterNeumann", "CarmenSandiego");
-    assert_eq!(verified(&other_name, &[peter.clone()]), Err(NoteError::Unknown));
+    assert_eq!(verified(&other_name, &[&peter]), Err(NoteError::Unknown));
     let other_id = both.replace("x08g", "xxxx");
-    assert_eq!(verified(&other_id, &[peter.clone()]), Err(NoteError::Unknown));
+    assert_eq!(verified(&other_id, &[&peter]), Err(NoteError::Unknown));
 
     let forged =
-        |note: &str, known: &[Verifier]| matches!(verified(note, known), Err(NoteError::Forged { .. }));
+        |note: &str, known: &[&Verifier]| matches!(verified(note, known), Err(NoteError::Forged { .. }));
     let lengthened = format!("{}ABCD{}", &PETER[..60], &PETER[60..]);
-    assert!(forged(&format!("{TEXT}\n{lengthened}"), &[peter.clone()]));
-    assert!(forged(&both.replace("think", "thinK"), &[peter.clone()]));
+    assert!(forged(&format!("{TEXT}\n{lengthened}"), &[&peter]));
+    assert!(forged(&both.replace("think", "thinK"), &[&peter]));
     // One signature of a known key that fails spoils the others, known and good as they are, wherever it stands.
-    assert!(forged(&format!("{TEXT}\n{PETER}{lengthened}"), &[peter.clone()]));
+    assert!(forged(&format!("{TEXT}\n{PETER}{lengthened}"), &[&peter]));
     let misplaced = ENOCH.replace("rwz+eBzm", "rwz+eBzn");
-    assert!(forged(&format!("{TEXT}\n{PETER}{misplaced}"), &[peter.clone(), enoch.clone()]));
-    assert_eq!(verified(&format!("{TEXT}\n{PETER}{misplaced}"), &[peter]), names(&["PeterNeumann"]));
+    assert!(forged(&format!("{TEXT}\n{PETER}{misplaced}"), &[&peter, &enoch]));
+    assert_eq!(verified(&format!("{TEXT}\n{PETER}{misplaced}"), &[&peter]), names(&["PeterNeumann"]));
 }
 
 #[test]
@@ -270,10 +270,10 @@ fn a_cosignature_carries_a_time_and_signs_nothing_but_checkpoints() {
     let signer = Signer::from_seed(name, &[101; 32]).unwrap();
     assert_eq!(signer.verifier().public(), cosigner.verifier().public());
     assert_ne!(signer.verifier().id(), cosigner.verifier().id());
-    let cosigned = cosigner.cosign(text, 9).unwrap();
+    let by_witness = cosigner.cosign(text, 9).unwrap();
     let as_log =
-        Signature::new(signer.verifier().name().clone(), signer.verifier().id(), cosigned.bytes().to_vec());
-    assert!(cosigner.verifier().verifies(text, &cosigned));
+        Signature::new(signer.verifier().name().clone(), signer.verifier().id(), by_witness.bytes().to_vec());
+    assert!(cosigner.verifier().verifies(text, &by_witness));
     assert!(!signer.verifier().verifies(text, &as_log));
     assert!(!cosigner.verifier().verifies(text, &signer.sign(text)));
     let secret = cosigner.to_secret_text();
