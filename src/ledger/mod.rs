@@ -6,6 +6,34 @@
 //! The [`Body`] holds what was asked and what was decided, names included; the entry commits to it by a
 //! salted hash, so that a body can be erased later and every proof over entries stays valid.
 //!
+//! Over the entries stand, from the bottom up:
+//! the tree and its right edge ([`Accumulator`], [`Batch`]), written as tiles ([`Tile`], [`HashTile`],
+//! [`TileBuilder`], [`encode_bundle`]) and read from them ([`TileHashes`]);
+//! proofs of inclusion and consistency ([`verify_inclusion`], [`verify_consistency`]);
+//! the signed [`Checkpoint`] ([`Note`], [`Signer`], [`Verifier`]) and whom to believe about it ([`Trust`]);
+//! the [`Receipt`] of one entry; the witness that cosigns ([`WitnessedHead`], [`Cosigner`]);
+//! and the [`LogVerifier`] of a whole log.
+//! All texts and paths are those of C2SP, so that standard tools check what slagboom writes.
+//!
+//! ```
+//! use slagboom::ledger::{Accumulator, Batch, Checkpoint, Receipt, Signer, Trust, leaf_hash};
+//!
+//! // The key of the log is made once, from 32 random bytes.
+//! let signer = Signer::from_seed("exporter.example/log".parse()?, &[7; 32])?;
+//!
+//! // Entries are added, and the new head is signed once they are durable.
+//! let batch = Batch::new(Accumulator::new(), vec![leaf_hash(b"first entry"), leaf_hash(b"second entry")]);
+//! let head = Checkpoint::new("exporter.example/log", batch.size(), batch.after().root())?;
+//! let checkpoint = head.sign(&signer)?;
+//! let receipt = Receipt { index: 1, proof: batch.inclusion_proof(1)?, extra: vec![], checkpoint };
+//!
+//! // Years later: the receipt, the entry and the public key are enough.
+//! let trust = Trust::log(signer.verifier().to_string().parse()?);
+//! let proved = Receipt::parse(receipt.to_string().as_bytes())?.verify(b"second entry", &trust)?;
+//! assert_eq!(proved.checkpoint.size(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! There is no disk, no clock, no sled and no tokio here: the same bytes can be checked by an auditor who
 //! has only them.
 
