@@ -46,6 +46,12 @@ impl Batch {
         Batch { before, size, rows }
     }
 
+    /// The hashes of its leaves, in order.
+    #[must_use]
+    pub fn leaves(&self) -> &[Digest] {
+        self.rows.first().map_or(&[], |(_, leaves)| leaves)
+    }
+
     /// The number of leaves of the tree with this batch.
     #[must_use]
     pub fn size(&self) -> u64 {

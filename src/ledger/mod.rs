@@ -49,6 +49,7 @@ mod key;
 mod note;
 mod proof;
 mod receipt;
+mod rotation;
 mod text;
 mod tile;
 mod verify;
@@ -71,6 +72,7 @@ pub use proof::{
     verify_consistency, verify_inclusion,
 };
 pub use receipt::{RECEIPT_LENGTH_MAX, RECEIPT_PROOF_LENGTH_MAX, Receipt, ReceiptError};
+pub use rotation::{Rotation, RotationError};
 pub use tile::{
     CHECKPOINT_PATH, TILE_HEIGHT, TILE_LEVEL_MAX, TILE_WIDTH, Tile, TileError, TilePath, bundles,
     partial_tiles, tiles,
