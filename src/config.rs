@@ -15,6 +15,8 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::ledger::KeyName;
+
 /// Longest grace at shutdown, seconds: an hour is a forgotten zero.
 pub const SHUTDOWN_GRACE_S_MAX: u64 = 3_600;
 /// Most serving threads.
@@ -52,6 +54,10 @@ pub struct Config {
     pub data: PathBuf,
     /// Folder of the rulebook; the built-in one when `None`.
     pub rules: Option<PathBuf>,
+    /// File of the secret key that signs the log; in the data folder when `None`.
+    pub key: Option<PathBuf>,
+    /// Name of the log, for the key that is made at the first start; drawn at random when `None`.
+    pub log_name: Option<KeyName>,
     /// Where to listen.
     pub listen: Listen,
     /// Serving threads, each with its own runtime.
@@ -80,6 +86,12 @@ pub struct Layer {
     /// Folder of the rulebook [default: the built-in one]
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// File of the secret key that signs the log [default: in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Name of the log, such as `exporter.example/log`, for the key that is made at the first start
+    #[arg(long, value_name = "NAME")]
+    pub log_name: Option<String>,
     /// Where to listen: a loopback address and port, or `unix:PATH`
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
@@ -137,6 +149,8 @@ impl Default for Config {
         Self {
             data: PathBuf::from("./slagboom-data"),
             rules: None,
+            key: None,
+            log_name: None,
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7443))),
             threads: std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             queue: 8_192,
@@ -181,6 +195,15 @@ impl Config {
         if let Some(rules) = layer.rules {
             require(!rules.as_os_str().is_empty(), "rules", "names no folder")?;
             self.rules = Some(rules);
+        }
+        if let Some(key) = layer.key {
+            require(!key.as_os_str().is_empty(), "key", "names no file")?;
+            self.key = Some(key);
+        }
+        if let Some(name) = layer.log_name {
+            let name = name.parse::<KeyName>();
+            self.log_name =
+                Some(name.map_err(|fault| ConfigError::Value { name: "log_name", why: fault.to_string() })?);
         }
         if let Some(listen) = layer.listen {
             self.listen = listen.parse()?;
@@ -242,6 +265,8 @@ impl Environment {
                 None | Some("DATA") => {}
                 Some("CONFIG") => read.file = Some(PathBuf::from(value)),
                 Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
+                Some("KEY") => layer.key = Some(PathBuf::from(value)),
+                Some("LOG_NAME") => layer.log_name = Some(value),
                 Some("RULES") => layer.rules = Some(PathBuf::from(value)),
                 Some("LISTEN") => layer.listen = Some(value),
                 Some("THREADS") => layer.threads = Some(number("SLAGBOOM_THREADS", &value)?),

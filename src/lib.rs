@@ -46,7 +46,6 @@ pub mod screening;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod service;
-#[cfg(feature = "daemon")]
 pub mod store;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

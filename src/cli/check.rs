@@ -143,6 +143,7 @@ pub fn decide(snapshot: &Arc<Snapshot>, now_ms: i64, asked: Asked) -> Told {
         time_ms: now_ms,
         engine_version: env!("CARGO_PKG_VERSION").into(),
         from_record: false,
+        receipt: None,
     }))
 }
 

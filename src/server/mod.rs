@@ -24,7 +24,7 @@ use worker::Worker;
 use crate::{
     clock::Clock,
     rulebook::Rulebook,
-    service::{OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
+    service::{LogKey, OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
     store::{Derive, Options},
     telemetry::field,
 };
@@ -35,12 +35,13 @@ use crate::{
 /// [`OpenError`].
 pub fn open(
     store: Options,
+    key: LogKey,
     rulebook: Rulebook,
     clock: Arc<dyn Clock>,
     queue: usize,
 ) -> Result<Service, OpenError> {
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
-    Service::open(ServiceOptions { store, rulebook, clock, queue, read, derive })
+    Service::open(ServiceOptions { store, key, rulebook, clock, queue, read, derive })
 }
 
 /// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.

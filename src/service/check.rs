@@ -15,6 +15,7 @@ use tracing::error;
 use super::{
     Core, Outbox, Queue, Service,
     filter::request_terms,
+    notary::{Receipt, ReceiptKind},
     recorded::{Recorded, Sameness},
     refusal::Refusal,
     snapshot::Snapshot,
@@ -42,6 +43,8 @@ pub struct Question {
     pub request: RawRequest,
     /// The request's own bytes, for the record.
     pub bytes: Bytes,
+    /// What proof of the record the answer shall carry.
+    pub receipt: ReceiptKind,
 }
 
 /// A decision with everything that is needed to tell it.
@@ -63,6 +66,8 @@ pub struct Answer {
     pub engine_version: Arc<str>,
     /// It had been decided before, and this is that decision.
     pub from_record: bool,
+    /// The proof of its record, where one was asked for.
+    pub receipt: Option<Box<Receipt>>,
 }
 
 /// What the writer or the check itself says.
@@ -101,6 +106,8 @@ pub(super) struct Assessed {
     pub snapshot: Arc<Snapshot>,
     /// When it was assessed: what was known then counts.
     pub known_at: Timestamp,
+    /// What proof of the record the answer shall carry.
+    pub receipt: ReceiptKind,
 }
 
 impl Pending {
@@ -196,7 +203,7 @@ impl Core {
     /// All that needs no order: parsing, the retry that was answered long ago, and the law. The error is a reply that
     /// needs no writer.
     fn assess(&self, question: Question) -> Result<Box<Assessed>, Reply> {
-        let Question { caller, request, bytes } = question;
+        let Question { caller, request, bytes, receipt } = question;
         let snapshot = self.library.current();
         let now = self.now();
         let export = parse(&request, &snapshot).map_err(|refusal| {
@@ -218,8 +225,10 @@ impl Core {
             return Err(Err(Refusal::field("known_at", "DRY_RUN_ONLY", rule)));
         }
         let key = RequestKey::of(&caller, request_id);
-        if let Some(reply) = self.answered_before(&caller, request_id, key, &request) {
-            return Err(reply);
+        match self.answered_before(&caller, request_id, key, &request, receipt) {
+            // So new that no head is signed over it: the writer, which signs it first, has the answer.
+            Some(Err(Refusal::StoreUnavailable)) | None => {}
+            Some(reply) => return Err(reply),
         }
         let assessment = assess(&snapshot, &export, now).map_err(Err)?;
         let request_digest = Digest::of(&bytes);
@@ -235,6 +244,7 @@ impl Core {
             assessment,
             snapshot,
             known_at: now,
+            receipt,
         }))
     }
 
@@ -257,6 +267,7 @@ impl Core {
             time_ms: now.as_millisecond(),
             engine_version: self.engine_version.clone(),
             from_record: false,
+            receipt: None,
         }))
     }
 
@@ -267,6 +278,7 @@ impl Core {
         request_id: &str,
         key: RequestKey,
         request: &RawRequest,
+        receipt: ReceiptKind,
     ) -> Option<Reply> {
         for sequence in self.store.find_request(key) {
             let recorded = match self.recorded(sequence) {
@@ -276,7 +288,10 @@ impl Core {
             match recorded.sameness(caller, request_id, request) {
                 Sameness::OtherKey => {}
                 Sameness::OtherRequest => return Some(Err(reused(request_id, &recorded))),
-                Sameness::Same => return Some(recorded.into_answer(true)),
+                Sameness::Same => {
+                    let proved = self.receipt(sequence, receipt);
+                    return Some(proved.and_then(|receipt| recorded.into_answer(true, receipt)));
+                }
             }
         }
         None

@@ -16,6 +16,7 @@ use crate::{
         outcome::Outcome,
         request::{FieldViolation, NAME_BYTES_MAX, RawRequest, SHORT_BYTES_MAX},
     },
+    ledger::Entry,
     store::Term,
 };
 
@@ -213,6 +214,21 @@ impl Filter {
         terms.extend(self.outcome.map(|outcome| Term::of(dimension::OUTCOME, outcome.as_str())));
         terms.extend(self.rule.as_deref().map(|rule| Term::of(dimension::RULE, rule)));
         terms
+    }
+
+    /// Does the filter take a record of which the entry is left and nothing else? Not where it asks for what only
+    /// the body knew.
+    #[must_use]
+    pub fn takes_entry(&self, entry: &Entry) -> bool {
+        let asks_for_the_body = self.exporter.is_some()
+            || self.party.is_some()
+            || self.destination.is_some()
+            || self.code.is_some()
+            || self.rule.is_some();
+        !asks_for_the_body
+            && self.from_ms.is_none_or(|from| entry.time_ms >= from)
+            && self.until_ms.is_none_or(|until| entry.time_ms < until)
+            && self.outcome.is_none_or(|outcome| outcome.code() == entry.outcome)
     }
 
     /// Does the filter take this record, made at `time_ms`?

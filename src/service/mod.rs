@@ -11,8 +11,10 @@ mod check;
 mod decision_id;
 mod filter;
 mod fold;
+mod notary;
 mod outbox;
 mod page;
+mod proofs;
 mod query;
 mod recorded;
 mod refusal;
@@ -20,6 +22,7 @@ mod snapshot;
 mod writer;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     thread::{self, JoinHandle},
 };
@@ -34,9 +37,12 @@ pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
 pub use fold::{FoldError, State};
+use notary::Notary;
+pub use notary::{Head, HeadError, Receipt, ReceiptKind};
 pub use outbox::Outbox;
+pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Inclusion};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
-pub use recorded::{ReadRequest, Recorded, Sameness, derive};
+pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
 use snapshot::NoSnapshot;
 pub use snapshot::{Library, Snapshot};
@@ -44,9 +50,9 @@ use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
-    ledger::{Body, Digest, EntryKind},
+    ledger::{Body, Digest, EntryKind, KeyName, Rotation, Verifier},
     rulebook::Rulebook,
-    store::{Derive, Notice, Opened, Options, Store, StoreError, Writer},
+    store::{Derive, KeyFiles, KeysError, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
 };
 
@@ -59,6 +65,8 @@ pub struct ServiceOptions {
     pub store: Options,
     /// The rulebook to decide by.
     pub rulebook: Rulebook,
+    /// The key of the log.
+    pub key: LogKey,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// How many checks may wait for the writer.
@@ -67,6 +75,15 @@ pub struct ServiceOptions {
     pub read: ReadRequest,
     /// Derives the indexes of a record; it goes through [`derive`] with the same `read`.
     pub derive: Derive,
+}
+
+/// Where the signing key of a log is, and what the log is called.
+#[derive(Clone, Debug, Default)]
+pub struct LogKey {
+    /// The file of the secret, if it does not lie in the data folder.
+    pub file: Option<PathBuf>,
+    /// The name of the log, for the key that is made at the first start; drawn at random where there is none.
+    pub name: Option<KeyName>,
 }
 
 /// Can the service decide?
@@ -91,6 +108,12 @@ pub enum OpenError {
         "the log does not agree with itself: {0}; keep the folder as it is, and serve from a copy that is whole"
     )]
     Fold(#[from] FoldError),
+    /// The keys of the log cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The log is not what was signed.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// The log holds no rulebook that can be read, so nothing was ever decided here.
     #[error("the log holds no rulebook: no daemon has served this folder")]
     NoRulebook,
@@ -121,6 +144,7 @@ struct Core {
     read: ReadRequest,
     readiness: watch::Sender<Readiness>,
     counts: Counts,
+    notary: Arc<Notary>,
 }
 
 /// The way to the writer.
@@ -149,9 +173,12 @@ impl Service {
     /// # Errors
     /// [`OpenError`]; nothing is decided then.
     pub fn open(options: ServiceOptions) -> Result<Self, OpenError> {
-        let ServiceOptions { store, rulebook, clock, queue, read, derive } = options;
+        let ServiceOptions { store, key, rulebook, clock, queue, read, derive } = options;
         let Opened { store, mut writer, notices } = Store::open(&store, derive)?;
         let mut state = fold(&store)?;
+        let keys = KeyFiles::of(store.dir(), key.file.as_deref());
+        keys.take_next(rotated_to(&store, &state)?.as_ref())?;
+        let (signer, verifiers) = keys.open(key.name.as_ref())?;
         let snapshot = Arc::new(Snapshot::of(rulebook));
         let engine_version: Arc<str> = env!("CARGO_PKG_VERSION").into();
         let mut salts = Salts::default();
@@ -159,6 +186,8 @@ impl Service {
             activate(&snapshot, &engine_version, clock.now_ms(), &mut state, &mut salts, &mut writer)?;
             info!({ field::RULEBOOK } = %snapshot.digest, { field::SEQUENCE } = state.size() - 1, "rulebook activated");
         }
+        let notary = Notary::open(&store, &signer, verifiers)?;
+        notary.start_keeper(store.dir().to_path_buf())?;
         let core = Arc::new(Core {
             store,
             library: Library::new(snapshot),
@@ -168,10 +197,11 @@ impl Service {
             read,
             readiness: watch::Sender::new(Readiness::Ready),
             counts: Counts::default(),
+            notary,
         });
         // Not bounded: `room` is the bound, and it covers what the writer has taken but not answered.
         let (jobs, taken) = crossbeam_channel::unbounded();
-        let scribe = Scribe { core: core.clone(), writer, jobs: taken, state, salts };
+        let scribe = Scribe { core: core.clone(), writer, jobs: taken, state, salts, signer };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || scribe.run())?;
         let queue = Queue { jobs, room: Arc::new(Semaphore::new(queue.max(1))) };
         Ok(Self { core, queue, writer: Mutex::new(Some(thread)), notices })
@@ -197,6 +227,8 @@ impl Service {
             NoSnapshot::Store(fault) => OpenError::Store(fault),
             _ => OpenError::NoRulebook,
         })?;
+        let verifiers = KeyFiles::of(store.dir(), None).verifiers()?;
+        let notary = Notary::open_to_read(&store, verifiers)?;
         let core = Arc::new(Core {
             store,
             library: Library::new(Arc::new(snapshot)),
@@ -206,6 +238,7 @@ impl Service {
             read,
             readiness: watch::Sender::new(Readiness::Draining),
             counts: Counts::default(),
+            notary,
         });
         let room = Arc::new(Semaphore::new(0));
         room.close();
@@ -256,6 +289,7 @@ impl Service {
                 warn!("the writer ended by a fault");
             }
         }
+        self.core.notary.stop_keeper();
     }
 }
 
@@ -293,6 +327,13 @@ fn fold(store: &Store) -> Result<State, OpenError> {
         state.replay(&record?.entry)?;
     }
     Ok(state)
+}
+
+/// The key that the log says signs now; `None` where it was never rotated.
+fn rotated_to(store: &Store, state: &State) -> Result<Option<Verifier>, OpenError> {
+    let Some(sequence) = state.rotation() else { return Ok(None) };
+    let body = store.record(sequence)?.and_then(|record| record.body().ok()).flatten();
+    Ok(body.and_then(|body| Rotation::open(&body.request).ok()).map(|rotation| rotation.new))
 }
 
 /// Records the rulebook as the one in force, whole, before anything is decided by it (`as_known_then`).

@@ -6,7 +6,7 @@ use super::{
     DecisionId, DecisionIdError, Filter, Service,
     filter::{Findable, RawFilter},
     page,
-    recorded::Recorded,
+    recorded::Found,
     refusal::Refusal,
 };
 use crate::{store::StoreError, telemetry::field};
@@ -34,17 +34,19 @@ impl Service {
     ///
     /// # Errors
     /// [`Refusal::InvalidRequest`] for a text that is no id, [`Refusal::NotFound`], [`Refusal::RecordDamaged`].
-    pub fn decision(&self, id: &str) -> Result<Recorded, Refusal> {
+    pub fn decision(&self, id: &str) -> Result<Found, Refusal> {
         let read: DecisionId = id.parse().map_err(|error: DecisionIdError| {
             Refusal::field("decision_id", "DECISION_ID", error.to_string())
         })?;
         let not_found = || Refusal::NotFound(read.to_string());
-        let recorded = match self.core.recorded(read.sequence()) {
+        let found = match self.core.recorded(read.sequence()) {
+            Ok(recorded) => Found::Kept(Box::new(recorded)),
+            Err(Refusal::Erased { entry }) => Found::Erased(entry),
             Err(Refusal::NotFound(_)) => return Err(not_found()),
-            other => other?,
+            Err(refusal) => return Err(refusal),
         };
         // The time in the id must agree: an id of another log finds nothing rather than something else.
-        if recorded.id() == read { Ok(recorded) } else { Err(not_found()) }
+        if found.id() == read { Ok(found) } else { Err(not_found()) }
     }
 
     /// A page of the decisions that the filter takes, newest first. Reads the disk.
@@ -61,7 +63,7 @@ impl Service {
         page_size: i32,
         page_token: &str,
         bytes_max: usize,
-        mut tell: impl FnMut(Recorded) -> Result<(T, usize), Refusal>,
+        mut tell: impl FnMut(Found) -> Result<(T, usize), Refusal>,
     ) -> Result<Page<T>, Refusal> {
         let size = page_size_of(page_size)?;
         let seal = filter.seal();
@@ -96,8 +98,8 @@ impl Service {
                     return Ok(Page { items, next_page_token: page::token(before, seal) });
                 }
                 looked_at += 1;
-                if let Some(recorded) = self.taken(sequence, &filter)? {
-                    let (item, length) = tell(recorded)?;
+                if let Some(found) = self.taken(sequence, &filter)? {
+                    let (item, length) = tell(found)?;
                     if !items.is_empty() && bytes + length > bytes_max {
                         return Ok(Page { items, next_page_token: page::token(before, seal) });
                     }
@@ -111,17 +113,20 @@ impl Service {
     }
 
     /// The record at `sequence`, if the filter takes it.
-    fn taken(&self, sequence: u64, filter: &Filter) -> Result<Option<Recorded>, Refusal> {
+    fn taken(&self, sequence: u64, filter: &Filter) -> Result<Option<Found>, Refusal> {
         let recorded = match self.core.recorded(sequence) {
             // An entry of another kind.
             Err(Refusal::NotFound(_)) => return Ok(None),
+            Err(Refusal::Erased { entry }) => {
+                return Ok(filter.takes_entry(&entry).then(|| Found::Erased(entry)));
+            }
             other => other?,
         };
         let rules = recorded.rules();
         let findable =
             Findable { request: &recorded.request, outcome: recorded.decision.outcome, rules: &rules };
         let takes = filter.takes(&findable, recorded.entry.time_ms);
-        Ok(takes.then_some(recorded))
+        Ok(takes.then(|| Found::Kept(Box::new(recorded))))
     }
 }
 

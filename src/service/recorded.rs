@@ -9,6 +9,7 @@ use super::{
     check::{Answer, Reply},
     decision_id::DecisionId,
     filter::Findable,
+    notary::Receipt,
     refusal::Refusal,
     snapshot::Snapshot,
 };
@@ -23,6 +24,15 @@ use crate::{
 
 /// Reads the bytes of a request as they were recorded. It is given by the room that knows the wire.
 pub type ReadRequest = fn(&[u8]) -> Option<RawRequest>;
+
+/// A record that was looked for and found.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The whole decision.
+    Kept(Box<Recorded>),
+    /// What is left of one whose body was erased.
+    Erased(Box<Entry>),
+}
 
 /// A decision as it was recorded.
 #[derive(Clone, Debug)]
@@ -48,6 +58,17 @@ pub enum Sameness {
     OtherRequest,
     /// The same.
     Same,
+}
+
+impl Found {
+    /// The id of the decision.
+    #[must_use]
+    pub const fn id(&self) -> DecisionId {
+        match self {
+            Self::Kept(recorded) => recorded.id(),
+            Self::Erased(entry) => DecisionId::of(entry.sequence, entry.time_ms),
+        }
+    }
 }
 
 impl Recorded {
@@ -80,7 +101,7 @@ impl Recorded {
     ///
     /// # Errors
     /// [`Refusal::RecordDamaged`] when the request does not hold under that rulebook, which it did.
-    pub fn into_answer(self, from_record: bool) -> Reply {
+    pub fn into_answer(self, from_record: bool, receipt: Option<Box<Receipt>>) -> Reply {
         let sequence = self.entry.sequence;
         let export = self.request.parse(&self.snapshot.rulebook.vocabulary).map_err(|violations| {
             let why = Refusal::InvalidRequest(violations);
@@ -96,6 +117,7 @@ impl Recorded {
             time_ms: self.entry.time_ms,
             engine_version: self.entry.engine_version.into(),
             from_record,
+            receipt,
         }))
     }
 }
@@ -136,7 +158,9 @@ impl Core {
             Ok(_) => return Err(Refusal::NotFound(sequence.to_string())),
             Err(fault) => return Err(damaged(&fault)),
         };
-        let body = stored.body().map_err(|fault| damaged(&fault))?;
+        let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else {
+            return Err(Refusal::Erased { entry: Box::new(stored.entry) });
+        };
         let request = (self.read)(&body.request).ok_or_else(|| damaged(&"the request does not decode"))?;
         let snapshot = self.snapshot_of(&stored.entry.rulebook, sequence)?;
         let decision =

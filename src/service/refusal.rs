@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::decision_id::DecisionId;
-use crate::domain::request::FieldViolation;
+use crate::{domain::request::FieldViolation, ledger::Entry};
 
 /// Why a question has no answer. None of these is ever a permission.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -44,6 +44,12 @@ pub enum Refusal {
     RecordDamaged {
         /// Where it lies.
         sequence: u64,
+    },
+    /// The decision was recorded, and its request and findings were erased since, as the law on personal data asks.
+    #[error("the body of the record at sequence {} was erased; its entry stays", .entry.sequence)]
+    Erased {
+        /// What is left: the entry, which names nobody.
+        entry: Box<Entry>,
     },
     /// No such decision in this log.
     #[error("no decision `{0}` in this log")]

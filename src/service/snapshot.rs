@@ -66,7 +66,7 @@ impl Snapshot {
     /// The snapshot of the rulebook that the entry at `sequence` put in force: the body of that record holds it whole.
     pub(super) fn activated_at(store: &Store, sequence: u64) -> Result<Self, NoSnapshot> {
         let stored = store.record(sequence)?;
-        let body = stored.and_then(|stored| stored.body().ok()).ok_or(NoSnapshot::Record)?;
+        let body = stored.and_then(|stored| stored.body().ok()).flatten().ok_or(NoSnapshot::Record)?;
         let bundle = Bundle::from_bytes(&body.request)?;
         compile(bundle).rulebook.map(Self::of).ok_or(NoSnapshot::Compile)
     }

@@ -20,12 +20,13 @@ use super::{
     check::{Answer, Assessed, Reply, assess, parse, settle},
     filter::decision_terms,
     fold::State,
+    notary::{Head, Receipt, ReceiptKind},
     recorded::rules_of,
 };
 use crate::{
     domain::request::RawRequest,
     engine::canonical,
-    ledger::{Body, Digest, Entry, EntryKind, SALT_LENGTH, commitment},
+    ledger::{self, Body, Digest, Entry, EntryKind, SALT_LENGTH, Signer, commitment},
     store::{Record, RequestKey, StoreError, Term, Writer},
     telemetry::field,
 };
@@ -60,6 +61,7 @@ pub(super) enum Message {
 struct Asker {
     outbox: Arc<Outbox<Reply>>,
     slot: oneshot::Sender<Reply>,
+    receipt: ReceiptKind,
     _room: OwnedSemaphorePermit,
 }
 
@@ -69,6 +71,8 @@ struct Settled {
     request: RawRequest,
     /// The first sent the request that is recorded, the others the same one in the same moment.
     askers: Vec<Asker>,
+    /// The place of its record in the batch.
+    at: usize,
 }
 
 /// Decisions on their way to the disk together.
@@ -89,6 +93,7 @@ pub(super) struct Scribe {
     pub jobs: Receiver<Message>,
     pub state: State,
     pub salts: Salts,
+    pub signer: Signer,
 }
 
 impl Scribe {
@@ -147,16 +152,33 @@ impl Scribe {
         }
         let Batch { settled, records, outboxes, asked: _ } = batch;
         if !records.is_empty() {
-            match self.writer.append(&records) {
-                Ok(_) => {
+            let signed = match self.writer.append(&records) {
+                // Only now, and once for all of them: what is signed is on the disk.
+                Ok(proofs) => match self.core.notary.sign(&self.signer, &proofs) {
+                    Ok(head) => Ok(Signed { head, proofs, records }),
+                    Err(fault) => Err(fault.to_string()),
+                },
+                Err(fault) => {
+                    let goes_on = matches!(
+                        fault,
+                        StoreError::Full { .. } | StoreError::TooLarge { .. } | StoreError::Unfit { .. }
+                    );
+                    if !goes_on {
+                        self.core.became(Readiness::Failed);
+                    }
+                    Err(fault.to_string())
+                }
+            };
+            match signed {
+                Ok(signed) => {
                     self.core.counts.batches.fetch_add(1, Ordering::Relaxed);
                     self.core.counts.decisions.fetch_add(settled.len() as u64, Ordering::Relaxed);
                     self.commit(state);
                     for settled in settled {
-                        settled.answer();
+                        settled.answer(&signed);
                     }
                 }
-                Err(fault) => self.refuse(settled, &fault),
+                Err(fault) => refuse(settled, &fault),
             }
         }
         for outbox in outboxes {
@@ -168,11 +190,12 @@ impl Scribe {
     fn settle(&mut self, job: Job, now: Timestamp, state: &mut State, batch: &mut Batch) {
         let Job { assessed, room, outbox, slot } = job;
         batch.will_wake(&outbox);
-        let asker = Asker { outbox, slot, _room: room };
+        let receipt = assessed.receipt;
+        let asker = Asker { outbox, slot, receipt, _room: room };
         let request_id: Box<str> = assessed.export.request_id.clone().unwrap_or_default();
         // `one_answer_per_request`: the answer may have been recorded since the check looked, or be in this batch.
         if let Some(reply) =
-            self.core.answered_before(&assessed.caller, &request_id, assessed.key, &assessed.request)
+            self.core.answered_before(&assessed.caller, &request_id, assessed.key, &assessed.request, receipt)
         {
             return asker.answer(reply);
         }
@@ -190,7 +213,8 @@ impl Scribe {
         match self.decide(*assessed, now, state) {
             Ok((answer, request, record)) => {
                 batch.asked.insert(key, batch.settled.len());
-                batch.settled.push(Settled { answer, request, askers: vec![asker] });
+                let at = batch.records.len();
+                batch.settled.push(Settled { answer, request, askers: vec![asker], at });
                 batch.records.push(record);
             }
             Err(refusal) => asker.answer(Err(refusal)),
@@ -215,6 +239,7 @@ impl Scribe {
             assessment,
             snapshot,
             known_at,
+            receipt: _,
         } = assessed;
         let current = self.core.library.current();
         let (export, assessment) =
@@ -253,6 +278,7 @@ impl Scribe {
             time_ms: now.as_millisecond(),
             engine_version: self.core.engine_version.clone(),
             from_record: false,
+            receipt: None,
         });
         Ok((answer, request, record))
     }
@@ -271,18 +297,35 @@ impl Scribe {
             warn!({ field::ERROR } = %fault, "no snapshot was kept");
         }
     }
+}
 
-    /// `no_record_no_release`: nothing of this batch was recorded, so nobody gets a decision.
-    fn refuse(&self, settled: Vec<Settled>, fault: &StoreError) {
-        error!({ field::COUNT } = settled.len(), { field::ERROR } = %fault, "decisions could not be recorded");
-        let goes_on =
-            matches!(fault, StoreError::Full { .. } | StoreError::TooLarge { .. } | StoreError::Unfit { .. });
-        if !goes_on {
-            self.core.became(Readiness::Failed);
-        }
-        for asker in settled.into_iter().flat_map(|settled| settled.askers) {
-            asker.answer(Err(Refusal::StoreUnavailable));
-        }
+/// `no_record_no_release`: nothing of this batch was recorded and signed, so nobody gets a decision.
+fn refuse(settled: Vec<Settled>, fault: &str) {
+    error!({ field::COUNT } = settled.len(), { field::ERROR } = fault, "decisions could not be recorded");
+    for asker in settled.into_iter().flat_map(|settled| settled.askers) {
+        asker.answer(Err(Refusal::StoreUnavailable));
+    }
+}
+
+/// A batch on the disk, with its head and all that its receipts are made of.
+struct Signed {
+    head: Arc<Head>,
+    proofs: ledger::Batch,
+    records: Vec<Record>,
+}
+
+impl Signed {
+    /// The receipt of the record at this place of the batch; it needs no disk.
+    fn receipt(&self, at: usize, sequence: u64, kind: ReceiptKind) -> Option<Box<Receipt>> {
+        let (leaf, entry) = (*self.proofs.leaves().get(at)?, &self.records.get(at)?.entry);
+        let proof = match kind {
+            ReceiptKind::None => return None,
+            ReceiptKind::LeafHash => None,
+            ReceiptKind::Full => {
+                Some(self.head.receipt(sequence, entry, self.proofs.inclusion_proof(sequence).ok()?))
+            }
+        };
+        Some(Box::new(Receipt { leaf, proof }))
     }
 }
 
@@ -301,8 +344,9 @@ impl Asker {
 }
 
 impl Settled {
-    fn answer(self) {
+    fn answer(self, signed: &Signed) {
         let Answer { sequence, time_ms, .. } = *self.answer;
+        let receipt = |asker: &Asker| signed.receipt(self.at, sequence.unwrap_or_default(), asker.receipt);
         debug!(
             { field::DECISION_ID } = %DecisionId::of(sequence.unwrap_or_default(), time_ms),
             { field::REQUEST_ID } = self.request.request_id,
@@ -311,10 +355,12 @@ impl Settled {
         let mut askers = self.askers.into_iter();
         let first = askers.next();
         for repeat in askers {
-            repeat.answer(Ok(Box::new(Answer { from_record: true, ..(*self.answer).clone() })));
+            let receipt = receipt(&repeat);
+            repeat.answer(Ok(Box::new(Answer { from_record: true, receipt, ..(*self.answer).clone() })));
         }
         if let Some(first) = first {
-            first.answer(Ok(self.answer));
+            let receipt = receipt(&first);
+            first.answer(Ok(Box::new(Answer { receipt, ..*self.answer })));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Batches and frames: the bytes of a record, the same in the journal and in sled.
 
-use crate::ledger::{Digest, SALT_LENGTH};
+use crate::ledger::{BodyState, Digest, SALT_LENGTH};
 use crate::store::bytes::{Reader, seal, unseal};
 
 /// Length of a batch header in bytes.
@@ -12,6 +12,7 @@ pub(super) const BATCH_MAGIC: [u8; 4] = *b"SBAT";
 
 const ENTRY: u8 = 1;
 const BODY: u8 = 2;
+const ERASED: u8 = 3;
 
 /// Stands before the frames of a batch and says what must follow for the batch to be whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,17 +89,39 @@ pub(super) struct RecordRef<'a> {
     /// Both frames with their headers.
     pub(super) frames: &'a [u8],
     pub(super) entry: &'a [u8],
-    pub(super) salt: &'a [u8; SALT_LENGTH],
-    pub(super) body: &'a [u8],
+    /// Salt and body, or that they were erased.
+    pub(super) body: BodyState<'a>,
 }
 
 /// The record at the front of `bytes`, and what follows it; nothing when a checksum is wrong.
 pub(super) fn split_record(bytes: &[u8]) -> Option<(RecordRef<'_>, &[u8])> {
     let (entry, rest) = split_frame(bytes, ENTRY)?;
-    let (body, rest) = split_frame(rest, BODY)?;
-    let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
+    let (body, rest) = match rest.first() {
+        Some(&ERASED) => {
+            let (zeros, rest) = split_frame(rest, ERASED)?;
+            // Nothing may be left of a body that is said to be gone.
+            if zeros.iter().any(|byte| *byte != 0) {
+                return None;
+            }
+            (BodyState::Erased, rest)
+        }
+        _ => {
+            let (body, rest) = split_frame(rest, BODY)?;
+            let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
+            (BodyState::Kept { salt, body }, rest)
+        }
+    };
     let frames = bytes.get(..bytes.len() - rest.len())?;
-    Some((RecordRef { frames, entry, salt, body }, rest))
+    Some((RecordRef { frames, entry, body }, rest))
+}
+
+/// The frame that stands in the place of a body frame of `length` bytes once it is erased: as long as that one
+/// was, so that nothing behind it moves.
+#[cfg(feature = "daemon")]
+pub(super) fn erased_frame(length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    push_frame(&mut bytes, ERASED, &vec![0; length.saturating_sub(FRAME_HEADER_LENGTH)], &[]);
+    bytes
 }
 
 fn split_frame(bytes: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
@@ -140,8 +163,9 @@ mod tests {
         push_record(&mut bytes, b"", &[8; SALT_LENGTH], b"");
         assert_eq!(bytes.len(), record_length(5, 4) + record_length(0, 0));
         let records = split_records(&bytes, 2).unwrap();
-        assert_eq!((records[0].entry, records[0].body), (&b"entry"[..], &b"body"[..]));
-        assert_eq!(records[1].salt, &[8; SALT_LENGTH]);
+        assert_eq!(records[0].entry, b"entry");
+        assert_eq!(records[0].body, BodyState::Kept { salt: &[7; SALT_LENGTH], body: b"body" });
+        assert_eq!(records[1].body, BodyState::Kept { salt: &[8; SALT_LENGTH], body: b"" });
         assert_eq!(split_records(&bytes, 1), None);
         assert_eq!(split_records(&bytes, 3), None);
         for bit in 0..bytes.len() * 8 {

@@ -1,6 +1,6 @@
 //! What sled holds: read at start, as far as it proves itself.
 
-use crate::ledger::{Accumulator, Body, Digest, Entry, commitment, leaf_hash};
+use crate::ledger::{Accumulator, Body, BodyState, Digest, Entry, commitment, leaf_hash};
 use crate::store::block::{Block, Row};
 use crate::store::database::Database;
 use crate::store::error::StoreError;
@@ -104,10 +104,11 @@ pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<Entry, St
     if entry.sequence != sequence {
         return Err(StoreError::damaged(sequence, format!("sequence {} is in its place", entry.sequence)));
     }
-    if entry.commitment != commitment(record.salt, record.body) {
+    let BodyState::Kept { salt, body } = record.body else { return Ok(entry) };
+    if entry.commitment != commitment(salt, body) {
         return Err(StoreError::damaged(sequence, "its body is not the one that its entry commits to"));
     }
-    match Body::split(record.body) {
+    match Body::split(body) {
         Ok(_) => Ok(entry),
         Err(error) => Err(StoreError::damaged(sequence, format!("its body cannot be read: {error}"))),
     }
@@ -115,7 +116,11 @@ pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<Entry, St
 
 /// The index row of a record that was examined, derived anew.
 pub(super) fn row_of(record: &RecordRef<'_>, entry: &Entry, derive: Derive) -> Row {
-    let body = Body::decode(record.body).unwrap_or_default();
+    let body = match record.body {
+        BodyState::Kept { body, .. } => Body::decode(body).unwrap_or_default(),
+        // An erased record is found by its time and its place alone.
+        _ => Body::default(),
+    };
     let derived = derive(entry, &body);
     Row::new(entry.time_ms, derived.request_key, &derived.terms)
 }

@@ -53,7 +53,7 @@
 //!
 //! | frame | length | what |
 //! |---|---|---|
-//! | 0 | 1 | 1: entry; 2: salt (32 bytes) and body |
+//! | 0 | 1 | 1: entry; 2: salt (32 bytes) and body; 3: zeros, where a frame of kind 2 was erased |
 //! | 1 | 4 | length *n* |
 //! | 5 | 4 | CRC-32 of the five bytes before and the *n* after |
 //! | 9 | *n* | the entry as [`crate::ledger::Entry`] says, or salt and body as [`crate::ledger::Body`] says |
@@ -96,34 +96,65 @@
 //! Blocks are read at start into what is kept in memory: the map of request keys, and for each block its times
 //! and a Bloom filter of its terms.
 
+#[cfg(feature = "daemon")]
 mod block;
 mod bytes;
+#[cfg(feature = "daemon")]
 mod check;
+mod checkpoints;
+#[cfg(feature = "daemon")]
 mod database;
+#[cfg(feature = "daemon")]
 mod disk;
 mod error;
-#[cfg(test)]
+#[cfg(all(test, feature = "daemon"))]
 mod faults;
+#[cfg(feature = "daemon")]
 mod folder;
 mod frame;
+#[cfg(feature = "daemon")]
+mod hashes;
+#[cfg(feature = "daemon")]
 mod index;
+#[cfg(feature = "daemon")]
 mod journal;
+mod journal_files;
+mod keys;
+#[cfg(feature = "daemon")]
 mod load;
+#[cfg(feature = "daemon")]
 mod open;
+#[cfg(feature = "daemon")]
 mod pack;
+#[cfg(feature = "daemon")]
 mod packer;
+#[cfg(feature = "daemon")]
 mod read;
+#[cfg(feature = "daemon")]
 mod repair;
 mod segment;
+#[cfg(feature = "daemon")]
 mod types;
+#[cfg(feature = "daemon")]
 mod writer;
 
+#[cfg(feature = "daemon")]
 pub use check::{CheckReport, check_folder};
+#[cfg(feature = "daemon")]
+pub use checkpoints::keep_checkpoint;
+pub use checkpoints::{KeptCheckpoint, kept_checkpoints};
 pub use error::{Notice, StoreError};
-pub use read::{Scan, Store};
+pub use journal_files::{JournalBatch, JournalEnd, JournalFiles};
+pub use keys::{KeyFiles, KeysError, parse_verifiers};
+#[cfg(feature = "daemon")]
+pub use read::{Scan, Store, TreeHashes};
+#[cfg(feature = "daemon")]
 pub use types::{
-    BODY_LENGTH_MAX, Derive, Derived, Opened, Options, Record, RequestKey, StoredRecord, TERMS_MAX, Term,
+    BODY_LENGTH_MAX, Derive, Derived, KeptBody, Opened, Options, Record, RequestKey, StoredRecord, TERMS_MAX,
+    Term,
 };
+#[cfg(feature = "daemon")]
 pub use writer::Writer;
+#[cfg(feature = "daemon")]
 #[doc(hidden)]
 pub use writer::journal_alone;

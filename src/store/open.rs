@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use crate::ledger::{Accumulator, leaf_hash};
 use crate::store::check::compare;
@@ -13,6 +13,7 @@ use crate::store::disk::{Disk, SystemDisk};
 use crate::store::error::{Notice, StoreError};
 use crate::store::folder::{Folder, sync_folder_of};
 use crate::store::frame::BATCH_HEADER_LENGTH;
+use crate::store::hashes::Hashes;
 use crate::store::index::Index;
 use crate::store::journal::{Journal, Limits, Place, sweep};
 use crate::store::load::{Loaded, examine, load, row_of};
@@ -119,7 +120,9 @@ impl Store {
             });
         }
         let index = RwLock::new(index);
-        let shared = Shared { folder, database, index, tree: RwLock::new(held), poison: OnceLock::new() };
+        let hashes = Mutex::new(Hashes::open(&folder.dir, &dir, &tree)?);
+        let (tree_held, poison) = (RwLock::new(held), OnceLock::new());
+        let shared = Shared { folder, database, index, tree: tree_held, hashes, poison };
         bring_up(&shared, &dir, &mut packer, derive)?;
         let shared = Arc::new(shared);
         let writer = Writer::start(Arc::clone(&shared), journal, tree, packer)?;

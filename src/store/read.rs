@@ -4,22 +4,23 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use smallvec::SmallVec;
 
-use crate::ledger::{Accumulator, Digest, Entry};
+use crate::ledger::{Accumulator, BodyState, Digest, Entry, HashTile, Tile, TileHashes};
 use crate::store::block::{Block, ShortTerm};
 use crate::store::database::Database;
 use crate::store::error::StoreError;
 use crate::store::folder::Folder;
 use crate::store::frame::{BATCH_HEADER_LENGTH, BATCH_MAGIC, RecordRef, split_record};
+use crate::store::hashes::Hashes;
 use crate::store::index::{BlockSummary, Index};
 use crate::store::load::examine;
 use crate::store::pack::Pack;
 use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
-use crate::store::types::{RequestKey, StoredRecord, Term};
+use crate::store::types::{KeptBody, RequestKey, StoredRecord, Term};
 
 /// The recorded log, for reading. Sees what is durable and nothing else; cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) index: RwLock<Index>,
     /// The tree of all durable records.
     pub(super) tree: RwLock<Accumulator>,
+    /// Its hashes, which may be ahead of it by the batch that is about to be published.
+    pub(super) hashes: Mutex<Hashes>,
     /// The error that stopped the store, if one did.
     pub(super) poison: OnceLock<String>,
 }
@@ -55,6 +58,32 @@ impl Store {
     #[must_use]
     pub fn tree(&self) -> Accumulator {
         self.shared.tree()
+    }
+
+    /// Works on the hashes of the tree that the log was when it had `size` entries. They are not proved here: whoever
+    /// uses what `work` gives holds it against a signed root, and calls [`Store::rebuild_hashes`] where it does not
+    /// hold.
+    pub fn with_tree<T>(&self, size: u64, work: impl FnOnce(&mut TreeHashes<'_>) -> T) -> T {
+        let mut hashes = self.shared.hashes();
+        let fetch: Fetch<'_> = Box::new(|tile| hashes.tile(tile));
+        work(&mut TileHashes::new(size, fetch))
+    }
+
+    /// Makes the hashes of the tree anew from the entries.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn rebuild_hashes(&self) -> Result<(), StoreError> {
+        let mut hashes = self.shared.hashes();
+        let journal = self.shared.folder.journal();
+        let size = hashes.size();
+        hashes.rebuild(&journal, size)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.shared.folder.dir
     }
 
     /// The entry at this place, or nothing at or after the end.
@@ -201,7 +230,17 @@ impl Store {
     }
 }
 
+/// Gives the tiles of a tree.
+type Fetch<'a> = Box<dyn FnMut(Tile) -> Result<Arc<HashTile>, StoreError> + 'a>;
+/// The hashes of the tree as it was at one size.
+pub type TreeHashes<'a> = TileHashes<Fetch<'a>>;
+
 impl Shared {
+    /// The hashes of the tree; a thread that panicked while it held the lock left tiles that proofs are checked for.
+    pub(super) fn hashes(&self) -> MutexGuard<'_, Hashes> {
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The index; a thread that panicked while it held the lock left it whole (it only ever adds).
     pub(super) fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
@@ -240,7 +279,7 @@ impl Shared {
         let first = list_segments(&journal)?.into_iter().rev().find(|first| *first <= sequence);
         let Some(first) = first else { return Ok(None) };
         let (mut reader, _) = SegmentReader::open(&segment_path(&journal, first))?;
-        while reader.skip(sequence)? {}
+        while reader.skip(sequence)?.is_some() {}
         let Step::Batch(header) = reader.step()? else { return Ok(None) };
         let index = sequence.checked_sub(header.first).and_then(|index| usize::try_from(index).ok());
         let records = reader.records();
@@ -289,12 +328,11 @@ fn altered_block(first: u64) -> StoreError {
 /// A record that has proved itself, copied out.
 fn stored(record: &RecordRef<'_>, sequence: u64) -> Result<StoredRecord, StoreError> {
     let entry = examine(record, sequence)?;
-    Ok(StoredRecord {
-        entry,
-        entry_bytes: record.entry.to_vec(),
-        salt: *record.salt,
-        body_bytes: record.body.to_vec(),
-    })
+    let kept = match record.body {
+        BodyState::Kept { salt, body } => Some(KeptBody { salt: *salt, bytes: body.to_vec() }),
+        _ => None,
+    };
+    Ok(StoredRecord { entry, entry_bytes: record.entry.to_vec(), kept })
 }
 
 impl fmt::Debug for Store {
@@ -368,7 +406,7 @@ impl Scan {
         if header.is_none() {
             return Err(StoreError::damaged(first, "the header of its segment is altered"));
         }
-        while reader.skip(self.next)? {}
+        while reader.skip(self.next)?.is_some() {}
         Ok(reader)
     }
 }

@@ -179,16 +179,16 @@ impl SegmentReader {
     }
 
     /// Moves past the batch at [`SegmentReader::offset`] without looking into it, if it ends at or before
-    /// sequence `until`.
-    pub(super) fn skip(&mut self, until: u64) -> Result<bool, StoreError> {
+    /// sequence `until`, and says where it ends.
+    pub(super) fn skip(&mut self, until: u64) -> Result<Option<u64>, StoreError> {
         let mut header = [0; BATCH_HEADER_LENGTH];
         if self.file_length.saturating_sub(self.offset) < BATCH_HEADER_LENGTH as u64 {
-            return Ok(false);
+            return Ok(None);
         }
         self.read_at(self.offset, &mut header)?;
         let skipped = BatchHeader::decode(&header).filter(|header| header.end() <= until);
         self.offset += skipped.map_or(0, |header| BATCH_HEADER_LENGTH as u64 + u64::from(header.length));
-        Ok(skipped.is_some())
+        Ok(skipped.map(|header| header.end()))
     }
 
     /// Moves on to the next whole batch that begins after sequence `after`, over bytes that are none.

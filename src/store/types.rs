@@ -73,19 +73,26 @@ pub struct StoredRecord {
     pub entry: Entry,
     /// The bytes of the entry as they are hashed.
     pub entry_bytes: Vec<u8>,
-    /// The salt of its commitment.
+    /// Its body, unless that was erased.
+    pub kept: Option<KeptBody>,
+}
+
+/// A body as it is committed to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeptBody {
+    /// The salt of the commitment.
     pub salt: [u8; SALT_LENGTH],
-    /// The bytes of the body as they are committed to.
-    pub body_bytes: Vec<u8>,
+    /// The bytes of the body.
+    pub bytes: Vec<u8>,
 }
 
 impl StoredRecord {
-    /// The body, decoded.
+    /// The body, decoded; `None` where it was erased.
     ///
     /// # Errors
     /// When its version is unknown to this program.
-    pub fn body(&self) -> Result<Body, BodyError> {
-        Body::decode(&self.body_bytes)
+    pub fn body(&self) -> Result<Option<Body>, BodyError> {
+        self.kept.as_ref().map(|kept| Body::decode(&kept.bytes)).transpose()
     }
 }
 

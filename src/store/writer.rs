@@ -2,14 +2,13 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::ledger::{Accumulator, Body, ENTRY_LENGTH_MAX, Entry, commitment, leaf_hash};
+use crate::ledger::{Accumulator, Batch, Body, ENTRY_LENGTH_MAX, Entry, commitment, leaf_hash};
 use crate::store::block::Row;
 use crate::store::disk::SystemDisk;
 use crate::store::error::StoreError;
@@ -60,7 +59,7 @@ impl Writer {
         Ok(Writer { shared, journal, tree, jobs: Some(jobs), applied, thread: Some(thread) })
     }
 
-    /// Appends the records, all or none, and gives their sequence numbers.
+    /// Appends the records, all or none, and gives them as a batch of the tree, for checkpoint and receipts.
     ///
     /// When it returns, they are on the disk in the journal (one fdatasync) and applied to sled, and readers
     /// see them. At most 32 MiB at a time.
@@ -69,13 +68,12 @@ impl Writer {
     /// [`StoreError::TooLarge`], [`StoreError::Unfit`]: a record is wrong; [`StoreError::Full`]: no space.
     /// Nothing was recorded and the store goes on. After any other error it is not known what is on the disk:
     /// every later append gives [`StoreError::Poisoned`], and a restart finds out.
-    pub fn append(&mut self, batch: &[Record]) -> Result<Range<u64>, StoreError> {
+    pub fn append(&mut self, batch: &[Record]) -> Result<Batch, StoreError> {
         if let Some(why) = self.shared.poison.get() {
             return Err(StoreError::Poisoned { why: why.clone() });
         }
-        let first = self.tree.size();
         if batch.is_empty() {
-            return Ok(first..first);
+            return Ok(Batch::new(self.tree.clone(), Vec::new()));
         }
         let prepared = prepare(batch, &self.tree)?;
         let result = self.commit(prepared);
@@ -89,8 +87,8 @@ impl Writer {
         result
     }
 
-    fn commit(&mut self, prepared: Prepared) -> Result<Range<u64>, StoreError> {
-        let Prepared { bytes, spans, rows, tree } = prepared;
+    fn commit(&mut self, prepared: Prepared) -> Result<Batch, StoreError> {
+        let Prepared { bytes, spans, rows, batch, tree } = prepared;
         let first = self.tree.size();
         let place = self.journal.write(&bytes, &self.tree)?;
         let job = Job { bytes, spans, place, first, tree: tree.clone(), rows };
@@ -102,10 +100,10 @@ impl Writer {
         synced?;
         let applied = applied??;
 
-        let range = first..tree.size();
+        self.shared.hashes().extend(batch.leaves().iter().copied());
         self.shared.publish(applied, &tree);
         self.tree = tree;
-        Ok(range)
+        Ok(batch)
     }
 }
 
@@ -153,6 +151,7 @@ impl Drop for Writer {
         if self.shared.poison.get().is_none() {
             let _ = self.journal.trim();
             let _ = self.shared.database.flush();
+            let _ = self.shared.hashes().flush();
         }
     }
 }
@@ -171,6 +170,8 @@ struct Prepared {
     bytes: Vec<u8>,
     spans: Vec<(usize, usize)>,
     rows: Vec<Row>,
+    batch: Batch,
+    /// The tree with the batch.
     tree: Accumulator,
 }
 
@@ -178,26 +179,29 @@ struct Prepared {
 fn prepare(batch: &[Record], before: &Accumulator) -> Result<Prepared, StoreError> {
     let length: usize = batch.iter().map(|record| record_length(record.entry.len(), record.body.len())).sum();
     limit("a batch", length, BATCH_LENGTH_MAX)?;
-    let mut tree = before.clone();
     let mut bytes = Vec::with_capacity(BATCH_HEADER_LENGTH + length);
     bytes.resize(BATCH_HEADER_LENGTH, 0);
     let (mut spans, mut rows) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-    for record in batch {
-        let entry = check(record, tree.size())?;
+    let mut leaves = Vec::with_capacity(batch.len());
+    for (sequence, record) in (before.size()..).zip(batch) {
+        let entry = check(record, sequence)?;
         let start = bytes.len();
         push_record(&mut bytes, &record.entry, &record.salt, &record.body);
         spans.push((start, bytes.len()));
         rows.push(Row::new(entry.time_ms, record.request_key, &record.terms));
-        tree.push(leaf_hash(&record.entry));
+        leaves.push(leaf_hash(&record.entry));
     }
+    let count = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    let batch = Batch::new(before.clone(), leaves);
+    let tree = batch.after();
     let header = BatchHeader {
-        count: u32::try_from(batch.len()).unwrap_or(u32::MAX),
+        count,
         length: u32::try_from(length).unwrap_or(u32::MAX),
         first: before.size(),
         root: tree.root(),
     };
     bytes.splice(..BATCH_HEADER_LENGTH, header.encode());
-    Ok(Prepared { bytes, spans, rows, tree })
+    Ok(Prepared { bytes, spans, rows, batch, tree })
 }
 
 /// A record that could not be read back is not recorded.

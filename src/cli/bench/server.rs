@@ -21,7 +21,7 @@ use crate::clock::System;
 use crate::config::Listen;
 use crate::server::grpc::null::Null;
 use crate::server::{self, Listener, ServeOptions};
-use crate::service::Service;
+use crate::service::{LogKey, Service};
 use crate::store::Options;
 
 /// Which handler.
@@ -72,7 +72,13 @@ impl BenchServer {
             Kind::Null => None,
             Kind::Recorded => {
                 let rulebook = rules::load(None)?;
-                Some(Arc::new(server::open(Options::new(&self.data), rulebook, Arc::new(System), 65_536)?))
+                Some(Arc::new(server::open(
+                    Options::new(&self.data),
+                    LogKey::default(),
+                    rulebook,
+                    Arc::new(System),
+                    65_536,
+                )?))
             }
         };
         let (tell, ended) = oneshot::channel::<()>();

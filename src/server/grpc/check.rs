@@ -201,7 +201,11 @@ fn question(caller: Arc<str>, bytes: Bytes) -> Result<Question, (String, Refusal
     }
     let request = v1::CheckExportRequest::decode(bytes.clone())
         .map_err(|error| (String::new(), Refusal::Undecodable(error.to_string())))?;
-    Ok(Question { caller, request: convert::raw_request(request), bytes })
+    let Some(receipt) = convert::receipt_kind(request.receipt) else {
+        let rule = format!("`{}` is no kind of receipt", request.receipt);
+        return Err((echoed(&request.request_id), Refusal::field("receipt", "UNKNOWN", rule)));
+    };
+    Ok(Question { caller, request: convert::raw_request(request), bytes, receipt })
 }
 
 fn told(request_id: String, reply: Reply) -> v1::CheckAnswer {

@@ -8,6 +8,7 @@ use crate::{
         request::{RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest},
     },
     proto::v1,
+    service::ReceiptKind,
 };
 
 /// A request of the wire as the text that it is; nothing is checked yet.
@@ -159,6 +160,17 @@ pub fn request_message(request: RawRequest) -> Result<v1::CheckExportRequest, St
         transit_countries: request.transit_countries,
         document_reference: request.document_reference.unwrap_or_default(),
         supersedes: request.supersedes.unwrap_or_default(),
+        receipt: v1::ReceiptKind::Unspecified.into(),
+    })
+}
+
+/// What proof of its record an answer is to carry; nothing for a number that means none of them.
+#[must_use]
+pub fn receipt_kind(number: i32) -> Option<ReceiptKind> {
+    Some(match v1::ReceiptKind::try_from(number).ok()? {
+        v1::ReceiptKind::Unspecified => ReceiptKind::None,
+        v1::ReceiptKind::LeafHash => ReceiptKind::LeafHash,
+        v1::ReceiptKind::Full => ReceiptKind::Full,
     })
 }
 

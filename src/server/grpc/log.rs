@@ -11,7 +11,7 @@ use super::{convert, render, status::status};
 use crate::{
     proto::v1::{self, decision_log_service_server},
     server::limits::PAGE_BYTES_MAX,
-    service::{RawFilter, Recorded, Refusal, Service},
+    service::{Found, RawFilter, Refusal, Service},
     telemetry::field,
 };
 
@@ -38,6 +38,51 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         let response = self.read(move |service| list(service, &request, PAGE_BYTES_MAX)).await?;
         Ok(Response::new(response))
     }
+
+    async fn read_entries(
+        &self,
+        request: Request<v1::ReadEntriesRequest>,
+    ) -> Result<Response<v1::ReadEntriesResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.read(move |service| entries(service, &request)).await?))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        Ok(Response::new(checkpoint(&self.0)))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<v1::GetInclusionProofRequest>,
+    ) -> Result<Response<v1::GetInclusionProofResponse>, Status> {
+        let v1::GetInclusionProofRequest { sequence, tree_size } = request.into_inner();
+        let proof = self.read(move |service| service.inclusion(sequence, tree_size)).await?;
+        Ok(Response::new(v1::GetInclusionProofResponse {
+            sequence: proof.sequence,
+            tree_size: proof.size,
+            root: proof.root.as_bytes().to_vec(),
+            hashes: proof.hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
+            receipt: Some(render::receipt(&proof.receipt)),
+        }))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<v1::GetConsistencyProofRequest>,
+    ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
+        let v1::GetConsistencyProofRequest { from_size, to_size } = request.into_inner();
+        let proof = self.read(move |service| service.consistency(from_size, to_size)).await?;
+        Ok(Response::new(v1::GetConsistencyProofResponse {
+            from_size: proof.sizes.0,
+            to_size: proof.sizes.1,
+            from_root: proof.roots.0.as_bytes().to_vec(),
+            to_root: proof.roots.1.as_bytes().to_vec(),
+            hashes: proof.hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
+        }))
+    }
 }
 
 impl DecisionLog {
@@ -53,6 +98,32 @@ impl DecisionLog {
         });
         read.map_err(|refusal| status(&refusal))
     }
+}
+
+/// The newest head of the log, as `GetCheckpoint` tells it.
+#[must_use]
+pub fn checkpoint(service: &Service) -> v1::GetCheckpointResponse {
+    v1::GetCheckpointResponse {
+        checkpoint: service.head().note.to_string(),
+        verifier_keys: service.verifier_keys(),
+    }
+}
+
+fn entries(service: &Service, request: &v1::ReadEntriesRequest) -> Result<v1::ReadEntriesResponse, Refusal> {
+    let records = service.entries(request.start, request.count, PAGE_BYTES_MAX)?;
+    let entries = records.into_iter().map(|record| {
+        let erased = record.kept.is_none();
+        let (salt, body) = match record.kept.filter(|_| request.bodies) {
+            Some(kept) => (kept.salt.to_vec(), kept.bytes),
+            None => (Vec::new(), Vec::new()),
+        };
+        v1::LogEntry { entry: record.entry_bytes, salt, body, erased }
+    });
+    Ok(v1::ReadEntriesResponse {
+        start: request.start,
+        entries: entries.collect(),
+        size: service.head().size,
+    })
 }
 
 /// The decision of this id with its request, as `GetDecision` tells it. Reads the disk.
@@ -73,8 +144,8 @@ pub fn list(
     bytes_max: usize,
 ) -> Result<v1::ListDecisionsResponse, Refusal> {
     let filter = filter(request)?;
-    let told = |recorded| {
-        let told = tell(recorded)?;
+    let told = |found| {
+        let told = tell(found)?;
         let length = told.encoded_len();
         Ok((told, length))
     };
@@ -82,12 +153,23 @@ pub fn list(
     Ok(v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token })
 }
 
-fn tell(recorded: Recorded) -> Result<v1::RecordedDecision, Refusal> {
+fn tell(found: Found) -> Result<v1::RecordedDecision, Refusal> {
+    let recorded = match found {
+        Found::Kept(recorded) => recorded,
+        Found::Erased(entry) => {
+            let decision = Some(render::erased(&entry));
+            return Ok(v1::RecordedDecision { decision, request: None, erased: true });
+        }
+    };
     let sequence = recorded.entry.sequence;
     let request = v1::CheckExportRequest::decode(&*recorded.request_bytes)
         .map_err(|_| Refusal::RecordDamaged { sequence })?;
-    let answer = recorded.into_answer(false)?;
-    Ok(v1::RecordedDecision { decision: Some(render::decision(&answer)), request: Some(request) })
+    let answer = recorded.into_answer(false, None)?;
+    Ok(v1::RecordedDecision {
+        decision: Some(render::decision(&answer)),
+        request: Some(request),
+        erased: false,
+    })
 }
 
 fn filter(request: &v1::ListDecisionsRequest) -> Result<RawFilter, Refusal> {

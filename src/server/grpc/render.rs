@@ -11,12 +11,13 @@ use super::convert;
 use crate::{
     domain::{code::Classification, outcome::Outcome},
     engine::{Allocation, Finder, Finding, Ground, LineDecision},
+    ledger::Entry,
     proto::v1,
     rulebook::{
         Rulebook,
         document::{CitationDoc, TextDoc},
     },
-    service::{Answer, DecisionId, advice},
+    service::{Answer, DecisionId, Receipt, advice},
 };
 
 /// The answer as a message.
@@ -86,6 +87,35 @@ pub fn decision(answer: &Answer) -> v1::Decision {
             digest: snapshot.digest.to_string(),
         }),
         engine_version: answer.engine_version.to_string(),
+        receipt: answer.receipt.as_deref().map(receipt),
+    }
+}
+
+/// A receipt as a message.
+#[must_use]
+pub fn receipt(receipt: &Receipt) -> v1::Receipt {
+    v1::Receipt {
+        leaf_hash: receipt.leaf.as_bytes().to_vec(),
+        proof: receipt.proof.clone().unwrap_or_default(),
+    }
+}
+
+/// What an entry alone says of a decision whose body was erased.
+#[must_use]
+pub fn erased(entry: &Entry) -> v1::Decision {
+    let outcome = Outcome::from_code(entry.outcome).map_or(v1::Outcome::Unspecified, convert::outcome);
+    v1::Decision {
+        decision_id: DecisionId::of(entry.sequence, entry.time_ms).to_string(),
+        sequence: Some(entry.sequence),
+        recorded_at: Some(convert::timestamp(entry.time_ms)),
+        caller: entry.caller.clone(),
+        outcome: outcome.into(),
+        rulebook: Some(v1::RulebookReference {
+            digest: entry.rulebook.to_string(),
+            ..v1::RulebookReference::default()
+        }),
+        engine_version: entry.engine_version.clone(),
+        ..v1::Decision::default()
     }
 }
 

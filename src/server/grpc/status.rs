@@ -90,6 +90,9 @@ impl Shape {
             Refusal::RecordDamaged { sequence } => {
                 (Code::DataLoss, "RECORD_DAMAGED", pairs(&[("sequence", sequence.to_string())]))
             }
+            Refusal::Erased { entry } => {
+                (Code::FailedPrecondition, "BODY_ERASED", pairs(&[("sequence", entry.sequence.to_string())]))
+            }
             Refusal::NotFound(id) => (
                 Code::NotFound,
                 "DECISION_NOT_FOUND",

@@ -43,7 +43,10 @@ fn and_under_another_rulebook_it_is_told_in_the_words_of_the_old_one() {
     let service = crate::support::open(folder.path(), rulebook, clock, 16).unwrap();
     assert_ne!(service.snapshot().digest.to_string(), first.rulebook.as_ref().unwrap().digest);
     assert_eq!(service.size(), 3, "the new rulebook is an entry of its own");
-    let recorded = service.decision(&first.decision_id).unwrap().into_answer(false).unwrap();
+    let slagboom::service::Found::Kept(recorded) = service.decision(&first.decision_id).unwrap() else {
+        panic!("nothing was erased")
+    };
+    let recorded = recorded.into_answer(false, None).unwrap();
     assert_eq!(slagboom::server::grpc::render::decision(&recorded), first);
 }
 
@@ -99,7 +102,12 @@ fn an_id_of_another_caller_is_another_id() {
     let ask = |caller: &str, code: &str| {
         let bytes: prost::bytes::Bytes = prost::Message::encode_to_vec(&with_code(code, request("a"))).into();
         let request = slagboom::server::grpc::read_request(&bytes).unwrap();
-        let question = slagboom::service::Question { caller: caller.into(), request, bytes };
+        let question = slagboom::service::Question {
+            caller: caller.into(),
+            request,
+            bytes,
+            receipt: slagboom::service::ReceiptKind::None,
+        };
         let outbox = std::sync::Arc::new(slagboom::service::Outbox::default());
         block_on(async {
             let pending = server.service.check(question, &outbox);

@@ -39,7 +39,7 @@ fn a_record_larger_than_a_pack_comes_back() {
     let Opened { store, notices, .. } = open(dir.path()).unwrap();
     assert_eq!(notices, []);
     for (sequence, record) in (0..).zip(&records) {
-        assert_eq!(store.record(sequence).unwrap().unwrap().body_bytes, record.body);
+        assert_eq!(store.record(sequence).unwrap().unwrap().kept.unwrap().bytes, record.body);
     }
     assert_eq!(store.scan(1).map(|record| record.unwrap().entry.sequence).collect::<Vec<_>>(), [1, 2, 3]);
 }

@@ -8,7 +8,7 @@ use slagboom::{
     proto::v1,
     rulebook::{Bundle, Rulebook, compile},
     server::{self, Listener, ServeError, ServeOptions},
-    service::{OpenError, Service},
+    service::{LogKey, OpenError, Service},
     store::Options,
 };
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl TestServer {
     fn start_on(folder: TempDir, setup: Setup) -> Self {
         let clock = Arc::new(Fixed::new(NOON_MS));
         let options = Options { reserve_bytes: setup.reserve_bytes, ..options(folder.path()) };
-        let service = server::open(options, setup.rulebook, clock.clone(), setup.queue);
+        let service = server::open(options, LogKey::default(), setup.rulebook, clock.clone(), setup.queue);
         let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
@@ -160,7 +160,7 @@ pub fn open(
     clock: Arc<Fixed>,
     queue: usize,
 ) -> Result<Service, OpenError> {
-    server::open(options(folder), rulebook, clock, queue)
+    server::open(options(folder), LogKey::default(), rulebook, clock, queue)
 }
 
 fn options(folder: &Path) -> Options {

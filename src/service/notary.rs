@@ -1,0 +1,256 @@
+//! The head of the log, signed: once a batch, after the batch is on the disk, and published only then.
+//!
+//! A signature that left before the fdatasync could make the log sign two trees of one size after a power cut, which a
+//! log must never do (C2SP tlog-checkpoint). The newest head and older ones are kept as files beside the journal; they
+//! are what a start holds both copies against.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use tracing::{error, warn};
+
+use crate::{
+    ledger::{
+        Batch, Checkpoint, CheckpointError, Digest, Note, Receipt as TlogProof, Signer, Trust, Verifier,
+    },
+    store::{KeptCheckpoint, Store, StoreError, keep_checkpoint, kept_checkpoints},
+    telemetry::field,
+};
+
+/// How often the newest head is written to its file at most: a start after a crash can lack this much of proof, never
+/// of decisions.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// So many entries after the last head that stays, another one stays.
+const STAYS_EVERY: u64 = 65_536;
+
+/// A signed head of the log.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The number of entries.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Digest,
+    /// The checkpoint with its signatures.
+    pub note: Note,
+}
+
+/// What proof of its record an answer carries.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ReceiptKind {
+    /// None.
+    #[default]
+    None,
+    /// The hash of the entry.
+    LeafHash,
+    /// Entry, inclusion proof and signed checkpoint.
+    Full,
+}
+
+/// The proof that a decision is in the log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// The hash of the entry.
+    pub leaf: Digest,
+    /// The receipt as C2SP tlog-proof has it, with the entry in its `extra` line; `None` where it was not asked for.
+    pub proof: Option<String>,
+}
+
+/// Why the head of a log is not believed, or cannot be signed.
+#[derive(Debug, Error)]
+pub enum HeadError {
+    /// A checkpoint that this log signed says otherwise.
+    #[error(
+        "the log is damaged from sequence {first_bad} on, or an old copy of it was put back: it has {size} entries, and \
+         `{}` was signed for {signed}", path.display()
+    )]
+    Rolled {
+        /// The first record that is missing or altered, as far as checkpoints tell.
+        first_bad: u64,
+        /// How many entries there are.
+        size: u64,
+        /// How many the checkpoint says.
+        signed: u64,
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The files cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The head cannot be signed.
+    #[error("the head of the log cannot be signed: {0}")]
+    Sign(#[from] CheckpointError),
+}
+
+/// Publishes signed heads, and keeps them.
+pub(super) struct Notary {
+    /// Every public key of the log, the oldest first.
+    verifiers: Vec<Verifier>,
+    head: ArcSwap<Head>,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+/// The thread that writes heads to files.
+struct Keeper {
+    /// Dropped to end it.
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Notary {
+    /// Holds the log against every checkpoint that was kept of it, and signs its head.
+    pub fn open(store: &Store, signer: &Signer, verifiers: Vec<Verifier>) -> Result<Arc<Notary>, HeadError> {
+        hold_against_kept(store, &verifiers)?;
+        let tree = store.tree();
+        let head = Head::sign(signer, tree.size(), tree.root())?;
+        keep_checkpoint(store.dir(), head.size, &head.note.to_string(), true)?;
+        Ok(Notary::publishing(verifiers, head))
+    }
+
+    /// The same to read by: the head is the newest that was kept, and nothing is signed.
+    pub fn open_to_read(store: &Store, verifiers: Vec<Verifier>) -> Result<Arc<Notary>, HeadError> {
+        let newest = hold_against_kept(store, &verifiers)?;
+        let head = match newest {
+            Some(newest) => newest,
+            // Without a checkpoint nothing is proved, and every proof is refused.
+            None => {
+                let text = format!("{} has no checkpoint\n", store.dir().display());
+                let note = Note::new(text).map_err(CheckpointError::from)?;
+                Head { size: 0, root: Digest::of(&[]), note }
+            }
+        };
+        Ok(Notary::publishing(verifiers, head))
+    }
+
+    fn publishing(verifiers: Vec<Verifier>, head: Head) -> Arc<Notary> {
+        Arc::new(Notary { verifiers, head: ArcSwap::from_pointee(head), keeper: Mutex::new(None) })
+    }
+
+    /// Starts the thread that keeps heads in files.
+    pub fn start_keeper(self: &Arc<Self>, dir: PathBuf) -> std::io::Result<()> {
+        let (stop, stopped) = mpsc::channel();
+        let notary = Arc::clone(self);
+        let thread =
+            thread::Builder::new().name("keeper".to_owned()).spawn(move || notary.keep(&dir, &stopped))?;
+        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(Keeper { stop, thread });
+        Ok(())
+    }
+
+    /// Writes the last head and ends the thread.
+    pub fn stop_keeper(&self) {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Keeper { stop, thread }) = keeper {
+            drop(stop);
+            if thread.join().is_err() {
+                warn!("the thread that keeps checkpoints ended by a fault");
+            }
+        }
+    }
+
+    fn keep(&self, dir: &Path, stopped: &mpsc::Receiver<()>) {
+        let first = self.head();
+        let (mut kept, mut stays) = (first.size, first.size);
+        loop {
+            let ended = stopped.recv_timeout(KEEP_EVERY) != Err(mpsc::RecvTimeoutError::Timeout);
+            let head = self.head();
+            if head.size != kept {
+                let stay = ended || head.size - stays >= STAYS_EVERY;
+                match keep_checkpoint(dir, head.size, &head.note.to_string(), stay) {
+                    Ok(()) => {
+                        kept = head.size;
+                        stays = if stay { head.size } else { stays };
+                    }
+                    // Decisions are safe without it; the next try is a second away.
+                    Err(fault) => warn!({ field::ERROR } = %fault, "a checkpoint was not kept"),
+                }
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// The newest signed head.
+    pub fn head(&self) -> Arc<Head> {
+        self.head.load_full()
+    }
+
+    /// Every public key of the log, the oldest first; the last one signs.
+    pub fn verifiers(&self) -> &[Verifier] {
+        &self.verifiers
+    }
+
+    /// Signs the head after a batch that is on the disk, and publishes it.
+    pub fn sign(&self, signer: &Signer, batch: &Batch) -> Result<Arc<Head>, HeadError> {
+        let head = Arc::new(Head::sign(signer, batch.size(), batch.after().root())?);
+        self.head.store(Arc::clone(&head));
+        Ok(head)
+    }
+}
+
+impl Head {
+    fn sign(signer: &Signer, size: u64, root: Digest) -> Result<Head, HeadError> {
+        let checkpoint = Checkpoint::new(signer.verifier().name().as_str(), size, root)?;
+        Ok(Head { size, root, note: checkpoint.sign(signer)? })
+    }
+
+    /// The receipt of the entry at `index`, whose bytes and proof these are.
+    pub fn receipt(&self, index: u64, entry: &[u8], proof: Vec<Digest>) -> String {
+        let receipt = TlogProof { index, proof, extra: entry.to_vec(), checkpoint: self.note.clone() };
+        receipt.to_string()
+    }
+}
+
+/// Both copies agree by now; a checkpoint that was signed for more, or for something else, shows that they are both
+/// old or both altered. Gives the newest one.
+fn hold_against_kept(store: &Store, verifiers: &[Verifier]) -> Result<Option<Head>, HeadError> {
+    let Some(trust) = trust_in(verifiers) else { return Ok(None) };
+    let (size, mut proved, mut newest) = (store.size(), 0, None);
+    for KeptCheckpoint { path, bytes } in kept_checkpoints(store.dir())? {
+        let (signed, note) = match Checkpoint::open(&bytes, &trust) {
+            Ok(signed) => (signed.checkpoint, signed.note),
+            Err(fault) => {
+                // It is no witness, neither for nor against; the others are.
+                error!({ field::ERROR } = %fault, "the checkpoint `{}` is altered and is passed over", path.display());
+                continue;
+            }
+        };
+        let (signed, root) = (signed.size(), *signed.root());
+        let agrees = match size.cmp(&signed) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => store.root() == root,
+            std::cmp::Ordering::Greater => root_at(store, signed)? == Some(root),
+        };
+        if !agrees {
+            let first_bad = if signed > size { size } else { proved };
+            return Err(HeadError::Rolled { first_bad, size, signed, path });
+        }
+        proved = signed;
+        newest = Some(Head { size: signed, root, note });
+    }
+    Ok(newest)
+}
+
+/// The root that the tree had at `size`; nothing where its hashes are lost and cannot be made anew.
+fn root_at(store: &Store, size: u64) -> Result<Option<Digest>, StoreError> {
+    let read = || store.with_tree(store.size(), |tree| tree.root_of(size).ok().zip(tree.root().ok()));
+    let proved = |roots: Option<(Digest, Digest)>| {
+        roots.filter(|(_, whole)| *whole == store.root()).map(|(root, _)| root)
+    };
+    if let Some(root) = proved(read()) {
+        return Ok(Some(root));
+    }
+    store.rebuild_hashes()?;
+    Ok(proved(read()))
+}
+
+/// Whom to believe about this log.
+pub(super) fn trust_in(verifiers: &[Verifier]) -> Option<Trust> {
+    let (first, rest) = verifiers.split_first()?;
+    Some(rest.iter().cloned().fold(Trust::log(first.clone()), Trust::with_key))
+}

@@ -1,0 +1,288 @@
+//! The keys of the log: one secret that signs, and every public key that ever did.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::ledger::{KeyError, Signer, Verifier};
+use crate::store::error::StoreError;
+
+/// The folder of the keys in a data folder.
+const FOLDER: &str = "keys";
+/// The secret key, readable by its owner alone.
+const SECRET: &str = "signing";
+/// A secret key that a rotation has made and the log does not name yet.
+const NEXT: &str = "signing.next";
+/// The public keys, a line each, the oldest first; the last one signs.
+const PUBLIC: &str = "log.vkeys";
+
+/// Where the keys of a log lie.
+#[derive(Clone, Debug)]
+pub struct KeyFiles {
+    folder: PathBuf,
+    secret: PathBuf,
+}
+
+/// Why keys cannot be had.
+#[derive(Debug, Error)]
+pub enum KeysError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file holds no key.
+    #[error("`{}` holds no key of a log: {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// The secret is not the one whose public half is named last.
+    #[error("the signing key `{}` is not the last key of `{}`", secret.display(), public.display())]
+    Unnamed {
+        /// The file of the secret.
+        secret: PathBuf,
+        /// The file of the public keys.
+        public: PathBuf,
+    },
+    /// Public keys without the secret one.
+    #[error("the signing key `{}` is missing; put it back from where it is kept", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// No randomness.
+    #[error("no random bytes for a key")]
+    NoRandom,
+}
+
+impl KeyFiles {
+    /// The keys of this data folder; the secret lies elsewhere where `secret` says so.
+    #[must_use]
+    pub fn of(data: &Path, secret: Option<&Path>) -> KeyFiles {
+        let folder = data.join(FOLDER);
+        let secret = secret.map_or_else(|| folder.join(SECRET), Path::to_path_buf);
+        KeyFiles { folder, secret }
+    }
+
+    /// Every public key of the log, the oldest first; none where no key was made yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds something else.
+    pub fn verifiers(&self) -> Result<Vec<Verifier>, KeysError> {
+        let path = self.public();
+        match fs::read_to_string(&path) {
+            Ok(text) => parse_verifiers(&path, &text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(StoreError::io("read", &path)(error).into()),
+        }
+    }
+
+    /// The file of the public keys.
+    #[must_use]
+    pub fn public(&self) -> PathBuf {
+        self.folder.join(PUBLIC)
+    }
+
+    /// The file of the secret key.
+    #[must_use]
+    pub fn secret(&self) -> &Path {
+        &self.secret
+    }
+}
+
+/// Reads verifier keys, a line each; empty lines are passed over.
+///
+/// # Errors
+/// [`KeysError::Key`] for the first line that is none.
+pub fn parse_verifiers(path: &Path, text: &str) -> Result<Vec<Verifier>, KeysError> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let parsed = lines.map(|line| {
+        line.parse::<Verifier>().map_err(|source| KeysError::Key { path: path.to_owned(), source })
+    });
+    parsed.collect()
+}
+
+#[cfg(feature = "daemon")]
+mod making {
+    use std::fmt::Write as _;
+    use std::fs::{DirBuilder, rename};
+    use std::os::unix::fs::DirBuilderExt;
+
+    use super::{
+        ErrorKind, KeyError, KeyFiles, KeysError, NEXT, Path, PathBuf, Signer, StoreError, Verifier, fs,
+    };
+    use crate::ledger::{KeyName, SEED_LENGTH};
+    use crate::store::folder::{sync_folder_of, write_durably};
+
+    impl KeyFiles {
+        /// The key that signs and every public key of the log. Where there is none yet, one is made under `name`, or
+        /// under a name drawn at random.
+        ///
+        /// # Errors
+        /// [`KeysError`]; a key that is half there is never replaced.
+        pub fn open(&self, name: Option<&KeyName>) -> Result<(Signer, Vec<Verifier>), KeysError> {
+            let verifiers = self.verifiers()?;
+            let secret = match fs::read_to_string(&self.secret) {
+                Ok(text) => Some(parse_secret(&self.secret, &text)?),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => return Err(StoreError::io("read", &self.secret)(error).into()),
+            };
+            match (secret, verifiers.last()) {
+                (Some(signer), Some(last)) if signer.verifier() == last => Ok((signer, verifiers)),
+                (Some(_), Some(_)) => {
+                    Err(KeysError::Unnamed { secret: self.secret.clone(), public: self.public() })
+                }
+                (None, Some(_)) => Err(KeysError::Missing { path: self.secret.clone() }),
+                // A crash while the first key was made; older public keys stand in the log too.
+                (Some(signer), None) => self.named(signer),
+                (None, None) => {
+                    self.make_folder()?;
+                    let signer = generate(name.map_or_else(drawn_name, |name| Ok(name.clone()))?)?;
+                    // The secret first, so that no public key is ever named that nobody can sign with.
+                    write_durably(&self.secret, format!("{}\n", signer.to_secret_text()).as_bytes())?;
+                    self.named(signer)
+                }
+            }
+        }
+
+        fn named(&self, signer: Signer) -> Result<(Signer, Vec<Verifier>), KeysError> {
+            let verifiers = vec![signer.verifier().clone()];
+            self.make_folder()?;
+            self.write_public(&verifiers)?;
+            Ok((signer, verifiers))
+        }
+
+        fn write_public(&self, verifiers: &[Verifier]) -> Result<(), KeysError> {
+            let mut text = String::new();
+            for verifier in verifiers {
+                let _ = writeln!(text, "{verifier}");
+            }
+            Ok(write_durably(&self.public(), text.as_bytes())?)
+        }
+
+        /// Makes the key that is to follow `old`, under the same name, and keeps it beside until
+        /// [`KeyFiles::take_next`]: the log must name it first.
+        ///
+        /// # Errors
+        /// [`KeysError`].
+        pub fn make_next(&self, old: &Signer) -> Result<Signer, KeysError> {
+            let signer = generate(old.verifier().name().clone())?;
+            write_durably(&self.next(), format!("{}\n", signer.to_secret_text()).as_bytes())?;
+            Ok(signer)
+        }
+
+        /// Ends a rotation that the log names, also one that a crash cut short: from now on `next` signs. Where the
+        /// log names another key, or none, what a crash left is taken away.
+        ///
+        /// # Errors
+        /// [`KeysError`].
+        pub fn take_next(&self, named: Option<&Verifier>) -> Result<bool, KeysError> {
+            let next = self.next();
+            let signer = match fs::read_to_string(&next) {
+                Ok(text) => parse_secret(&next, &text)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(StoreError::io("read", &next)(error).into()),
+            };
+            if named != Some(signer.verifier()) {
+                fs::remove_file(&next).map_err(StoreError::io("remove", &next))?;
+                return Ok(false);
+            }
+            let mut verifiers = self.verifiers()?;
+            if verifiers.last() != Some(signer.verifier()) {
+                verifiers.push(signer.verifier().clone());
+                self.write_public(&verifiers)?;
+            }
+            rename(&next, &self.secret).map_err(StoreError::io("rename into place", &next))?;
+            sync_folder_of(&self.secret)?;
+            Ok(true)
+        }
+
+        fn next(&self) -> PathBuf {
+            self.secret.with_file_name(NEXT)
+        }
+
+        fn make_folder(&self) -> Result<(), KeysError> {
+            if !self.folder.exists() {
+                let made = DirBuilder::new().mode(0o700).create(&self.folder);
+                made.map_err(StoreError::io("create", &self.folder))?;
+                sync_folder_of(&self.folder)?;
+            }
+            Ok(())
+        }
+    }
+
+    fn parse_secret(path: &Path, text: &str) -> Result<Signer, KeysError> {
+        text.trim().parse().map_err(|source: KeyError| KeysError::Key { path: path.to_owned(), source })
+    }
+
+    /// A fresh key of this name.
+    pub(super) fn generate(name: KeyName) -> Result<Signer, KeysError> {
+        let mut seed = [0; SEED_LENGTH];
+        getrandom::fill(&mut seed).map_err(|_| KeysError::NoRandom)?;
+        let signer = Signer::from_seed(name, &seed);
+        seed.fill(0);
+        signer.map_err(|source| KeysError::Key { path: PathBuf::new(), source })
+    }
+
+    /// A name that no other log has, for a log that was given none.
+    fn drawn_name() -> Result<KeyName, KeysError> {
+        let mut drawn = [0; 8];
+        getrandom::fill(&mut drawn).map_err(|_| KeysError::NoRandom)?;
+        let name = format!("slagboom.invalid/{:016x}", u64::from_be_bytes(drawn));
+        name.parse().map_err(|source| KeysError::Key { path: PathBuf::new(), source })
+    }
+}
+
+#[cfg(all(test, feature = "daemon"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_found_again() {
+        let data = tempfile::tempdir().unwrap();
+        let files = KeyFiles::of(data.path(), None);
+        let (made, _) = files.open(Some(&"exporter.example/log".parse().unwrap())).unwrap();
+        let (found, verifiers) = files.open(None).unwrap();
+        assert_eq!(made.verifier(), found.verifier());
+        assert_eq!(verifiers, [made.verifier().clone()]);
+        let other = tempfile::tempdir().unwrap();
+        let (other, _) = KeyFiles::of(other.path(), None).open(None).unwrap();
+        assert_ne!(other.verifier().name(), made.verifier().name());
+    }
+
+    #[test]
+    fn a_rotation_counts_once_the_log_names_it() {
+        let data = tempfile::tempdir().unwrap();
+        let files = KeyFiles::of(data.path(), None);
+        let (old, _) = files.open(None).unwrap();
+        let next = files.make_next(&old).unwrap();
+        // A crash before the log named it.
+        assert!(!files.take_next(Some(old.verifier())).unwrap());
+        assert_eq!(files.open(None).unwrap().0.verifier(), old.verifier());
+        assert_ne!(next.verifier(), old.verifier());
+        let next = files.make_next(&old).unwrap();
+        assert!(files.take_next(Some(next.verifier())).unwrap());
+        let (now, verifiers) = files.open(None).unwrap();
+        assert_eq!(now.verifier(), next.verifier());
+        assert_eq!(verifiers, [old.verifier().clone(), next.verifier().clone()]);
+    }
+
+    #[test]
+    fn half_a_pair_is_never_replaced() {
+        let data = tempfile::tempdir().unwrap();
+        let files = KeyFiles::of(data.path(), None);
+        files.open(None).unwrap();
+        let secret = fs::read(files.secret()).unwrap();
+        fs::remove_file(files.secret()).unwrap();
+        assert!(matches!(files.open(None), Err(KeysError::Missing { .. })));
+        fs::write(files.secret(), b"PRIVATE+KEY+nonsense").unwrap();
+        let message = files.open(None).unwrap_err().to_string();
+        assert!(!message.contains("nonsense"), "{message}");
+        fs::write(files.secret(), secret).unwrap();
+        fs::remove_file(files.public()).unwrap();
+        assert_eq!(files.open(None).unwrap().1.len(), 1);
+    }
+}
