@@ -30,6 +30,7 @@
 //! assert_eq!(decision.outcome, Outcome::Prohibited);
 //! ```
 
+pub mod archive;
 pub mod cases;
 pub mod cli;
 pub mod clock;

@@ -1,9 +1,9 @@
 //! `slagboom check`: requests from files, decided in place or by a daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use jiff::Timestamp;
 
@@ -30,6 +30,9 @@ pub struct Check {
     /// Folder of the rulebook, when deciding in place [default: the built-in one]
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     rules: Option<PathBuf>,
+    /// Ask for the receipt of each decision, and write it to this folder as `DECISION_ID.tlog-proof`
+    #[arg(long, value_name = "DIR", requires = "server")]
+    receipts: Option<PathBuf>,
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -48,7 +51,7 @@ impl Check {
             asked.extend(input.asked);
         }
         let answers = match &self.server {
-            Some(server) => ask(server, asked)?,
+            Some(server) => ask(server, asked, self.receipts.as_deref())?,
             None => self.decide(asked)?,
         };
         let mut exit = Exit::Fine;
@@ -88,7 +91,10 @@ impl Check {
 }
 
 /// Asks a daemon, one after the other.
-fn ask(server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> {
+fn ask(server: &str, asked: Vec<Asked>, receipts: Option<&Path>) -> Result<Vec<(String, Told)>, Failure> {
+    if let Some(folder) = receipts {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    }
     client::runtime()?.block_on(async {
         let mut control = client::control(client::connect(server).await?);
         let mut answers = Vec::with_capacity(asked.len());
@@ -103,18 +109,37 @@ fn ask(server: &str, asked: Vec<Asked>) -> Result<Vec<(String, Told)>, Failure> 
             }
             let told = match client::message(&label, request) {
                 Err(failure) => Err(failure),
-                Ok(message) => match control.check_export(message).await {
-                    Ok(response) => response
-                        .into_inner()
-                        .decision
-                        .ok_or_else(|| Failure::from(anyhow!("{label}: an empty answer"))),
-                    Err(status) => Err(client::failure(&label, &status)),
-                },
+                Ok(mut message) => {
+                    if receipts.is_some() {
+                        message.receipt = v1::ReceiptKind::Full.into();
+                    }
+                    match control.check_export(message).await {
+                        Ok(response) => response
+                            .into_inner()
+                            .decision
+                            .ok_or_else(|| Failure::from(anyhow!("{label}: an empty answer"))),
+                        Err(status) => Err(client::failure(&label, &status)),
+                    }
+                }
             };
+            if let (Some(folder), Ok(decision)) = (receipts, &told) {
+                keep_receipt(folder, decision)?;
+            }
             answers.push((label, told));
         }
         Ok(answers)
     })
+}
+
+/// Files the receipt of a decision; a dry run has none.
+fn keep_receipt(folder: &Path, decision: &v1::Decision) -> Result<(), Failure> {
+    let Some(receipt) = decision.receipt.as_ref().filter(|receipt| !receipt.proof.is_empty()) else {
+        anstream::eprintln!("slagboom: a dry run is not recorded, so it has no receipt");
+        return Ok(());
+    };
+    let path = folder.join(format!("{}.tlog-proof", decision.decision_id));
+    std::fs::write(&path, &receipt.proof).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(())
 }
 
 /// What came of one request.

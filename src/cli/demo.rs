@@ -1,6 +1,7 @@
 //! `slagboom demo`: the product at work, in one command.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use tokio::sync::oneshot;
 
 use super::exit::{Done, Exit, Failure};
 use super::input::Asked;
-use super::{Language, answer, check, client, input, print, rules, serve};
+use super::{Language, answer, check, client, input, print, rules, serve, verify};
+use crate::archive::{self, Archive, Given, VerifyOptions};
 use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
@@ -23,7 +25,7 @@ use crate::store::{Options, check_folder};
 
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
 
-/// Starts a daemon on a temporary folder, sends it the shipped examples over real gRPC, checks the log, and stops.
+/// Starts a daemon on a temporary folder, sends it the shipped examples over real gRPC, verifies the log, and stops.
 #[derive(Args, Debug)]
 pub struct Demo {
     /// Language of texts for people
@@ -49,27 +51,39 @@ impl Demo {
             daemon.address
         ))?;
         let asked = self.ask(&daemon.address);
+        let keys = verify::keys(&service.verifier_keys())?;
         daemon.stop()?;
         drop(service);
-        let asked = asked?;
-        let report = check_folder(&Options::new(&data))?;
+        let (asked, receipt) = asked?;
+        let copies = check_folder(&Options::new(&data))?;
         let mut text = String::new();
-        let _ = writeln!(text, "{}", print::bold("The log, read back and rehashed in both of its copies:"));
-        let _ = writeln!(text, "  {report}");
+        let _ = writeln!(text, "{}", print::bold("Both copies of the log, compared to the last bit:"));
+        let _ = writeln!(text, "  {copies}\n");
+        let given = Given { keys, ..Given::default() };
+        let receipts = vec![(PathBuf::from("the receipt"), receipt.into_bytes())];
+        let options = VerifyOptions { given, receipts, threads: 1, ..VerifyOptions::default() };
+        let report = archive::verify(&Archive::open_data(&data)?, &options, |_| {})?;
         let _ = writeln!(
             text,
-            "\nThe same daemon for good: slagboom serve. It has answered {asked} questions here."
+            "{}\n{}",
+            print::bold("The log verified from its files alone, with the receipt and the public key:"),
+            verify::human(&report, false)
+        );
+        let _ = writeln!(
+            text,
+            "The same daemon for good: slagboom serve. It has answered {asked} questions here."
         );
         print::out(&text)?;
-        if report.is_sound() {
+        if copies.is_sound() && report.is_ok() && report.receipts == 1 {
             Ok(Exit::Fine)
         } else {
             Err(Failure::new(Exit::No, anyhow!("the log is not sound")))
         }
     }
 
-    /// Sends every example, one of them twice, and one that is malformed.
-    fn ask(&self, address: &Listen) -> Result<usize, Failure> {
+    /// Sends every example, one of them twice, and one that is malformed. Gives how many there are, and the receipt of
+    /// the one that was sent twice.
+    fn ask(&self, address: &Listen) -> Result<(usize, String), Failure> {
         let requests = examples()?;
         client::runtime()?.block_on(async {
             let mut control = client::control(client::connect(&address.to_string()).await?);
@@ -79,16 +93,21 @@ impl Demo {
                 let decision = response.into_inner().decision.unwrap_or_default();
                 print::out(&format!("{}\n", answer::human(title, &decision, self.lang)))?;
             }
+            let mut receipt = String::new();
             if let Some((_, again)) = requests.first() {
-                let response = control.check_export(client::message("the retry", again.clone())?).await;
+                let mut message = client::message("the retry", again.clone())?;
+                message.receipt = v1::ReceiptKind::Full.into();
+                let response = control.check_export(message).await;
                 let response = response.map_err(|status| client::failure("the retry", &status))?;
                 let decision = response.into_inner().decision.unwrap_or_default();
                 print::out(&format!(
-                    "{}\n  the same request again is answered from the record: decision {} at sequence {}, nothing decided twice\n\n",
-                    print::bold("A retry"),
+                    "{}\n  the same request again is answered from the record: decision {} at sequence {}, nothing decided twice\n",
+                    print::bold("A retry that asks for a receipt"),
                     decision.decision_id,
                     decision.sequence.unwrap_or_default()
                 ))?;
+                receipt = decision.receipt.unwrap_or_default().proof;
+                print::out(&format!("{}\n\n", print::dim(&indented(&receipt))))?;
             }
             let bad = client::message("the malformed request", malformed())?;
             if let Err(status) = control.check_export(bad).await {
@@ -99,9 +118,14 @@ impl Demo {
                 }
                 print::out("\n")?;
             }
-            Ok(requests.len())
+            Ok((requests.len(), receipt))
         })
     }
+}
+
+/// A text with two spaces before each line.
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// The shipped examples in the order of their names, with the sentence that each begins with.

@@ -13,16 +13,21 @@ mod client;
 #[cfg(feature = "daemon")]
 mod demo;
 mod exit;
+mod export;
 #[cfg(feature = "daemon")]
 mod input;
+#[cfg(feature = "daemon")]
+mod key;
 mod lint;
 #[cfg(feature = "daemon")]
 mod log;
 mod print;
+mod progress;
 mod rules;
 #[cfg(feature = "daemon")]
 mod serve;
 mod test;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -57,6 +62,13 @@ enum Command {
     /// Find recorded decisions again
     #[cfg(feature = "daemon")]
     Log(log::Log),
+    /// Check a log from its files: entries, bodies, checkpoints, signatures, receipts
+    Verify(verify::Verify),
+    /// Write the log for others to read
+    Export(export::Export),
+    /// Make, show or rotate the key that signs the log
+    #[cfg(feature = "daemon")]
+    Key(key::Key),
     /// Measure the recorded check beside a null handler, in one run
     #[cfg(feature = "daemon")]
     Bench(bench::Bench),
@@ -102,6 +114,10 @@ impl Cli {
             Command::Lint(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Log(verb) => verb.run(),
+            Command::Verify(verb) => verb.run(),
+            Command::Export(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Key(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Bench(verb) => verb.run(),
             #[cfg(feature = "daemon")]

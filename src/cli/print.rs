@@ -35,7 +35,6 @@ pub fn dim(text: &str) -> String {
 }
 
 /// A good answer.
-#[cfg(feature = "daemon")]
 pub fn good(text: &str) -> String {
     text.style(Style::new().green().bold()).to_string()
 }

@@ -111,6 +111,7 @@ fn banner(rulebook: &str, address: &crate::config::Listen, config: &Config, serv
     let _ = writeln!(text, "slagboom {} listens on {address}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "rulebook {rulebook}");
     let _ = writeln!(text, "data     {} ({} entries)", config.data.display(), service.size());
+    let _ = writeln!(text, "key      {}", service.verifier_keys().last().map_or("", String::as_str));
     let _ = writeln!(text, "try      slagboom check examples/04-routers-to-russia.yaml --server {server}");
     let _ = writeln!(text, "         slagboom log list --server {server}");
     text

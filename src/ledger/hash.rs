@@ -6,6 +6,8 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::ledger::text::encode_base64;
+
 /// A SHA-256 digest: 32 bytes, written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; Digest::LENGTH]);
@@ -38,6 +40,12 @@ impl Digest {
             hasher.update(part);
         }
         Digest(hasher.finalize().into())
+    }
+
+    /// The digest in base64, as checkpoints and proofs spell it.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        encode_base64(&self.0)
     }
 
     /// The bytes, most significant first as they are written.

@@ -153,11 +153,20 @@ fn rows(first: u64, leaves: Vec<Digest>) -> Vec<(u64, Vec<Digest>)> {
     rows
 }
 
+/// Who says that a log has a root.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Claim {
+    /// A signed checkpoint.
+    Checkpoint,
+    /// The files that the records lie in.
+    Files,
+}
+
 /// Checks a log from its records, in order, against the checkpoints kept of it.
 #[derive(Clone, Debug)]
 pub struct LogVerifier {
     tree: Accumulator,
-    expected: BTreeMap<u64, Vec<Digest>>,
+    expected: BTreeMap<u64, Vec<(Digest, Claim)>>,
     // The size of the largest checkpoint that the records were found to lead to.
     proved: u64,
     // The smallest checkpoint beyond it that they do not lead to.
@@ -192,15 +201,38 @@ impl LogVerifier {
     /// # Errors
     /// [`JoinError::Passed`] when more records have been joined already.
     pub fn expect(&mut self, checkpoint: &Checkpoint) -> Result<(), JoinError> {
-        let size = checkpoint.size();
+        self.expect_claim(checkpoint.size(), *checkpoint.root(), Claim::Checkpoint)
+    }
+
+    /// Asks that the first `size` records have the root that the files of the log say they have. It is checked and
+    /// proves nothing: whoever can write the records can write the root.
+    ///
+    /// # Errors
+    /// As [`LogVerifier::expect`].
+    pub fn expect_root(&mut self, size: u64, root: Digest) -> Result<(), JoinError> {
+        self.expect_claim(size, root, Claim::Files)
+    }
+
+    fn expect_claim(&mut self, size: u64, root: Digest, claim: Claim) -> Result<(), JoinError> {
         if size < self.tree.size() {
             return Err(JoinError::Passed { size, joined: self.tree.size() });
         }
-        self.expected.entry(size).or_default().push(*checkpoint.root());
+        self.expected.entry(size).or_default().push((root, claim));
         if size == self.tree.size() {
             self.compare();
         }
         Ok(())
+    }
+
+    /// The tree of the records so far.
+    #[must_use]
+    pub fn tree(&self) -> &Accumulator {
+        &self.tree
+    }
+
+    /// Adds something wrong that was found elsewhere.
+    pub fn add(&mut self, problem: Problem) {
+        self.found.add(problem);
     }
 
     /// Takes the next records.
@@ -243,8 +275,10 @@ impl LogVerifier {
     #[must_use]
     pub fn finish(mut self) -> Verdict {
         let size = self.tree.size();
-        for expected in std::mem::take(&mut self.expected).into_keys() {
-            self.found.add(Problem::Short { size, expected });
+        for (expected, claims) in std::mem::take(&mut self.expected) {
+            if claims.iter().any(|(_, claim)| *claim == Claim::Checkpoint) {
+                self.found.add(Problem::Short { size, expected });
+            }
         }
         // Where a wrong root has no entry to blame, all that is known is where the proved ones end. A checkpoint that
         // a larger one contradicts says nothing about entries.
@@ -273,9 +307,13 @@ impl LogVerifier {
         let size = self.tree.size();
         let Some(roots) = self.expected.remove(&size) else { return };
         let root = self.tree.root();
-        for expected in roots {
+        for (expected, claim) in roots {
             if expected == root {
-                self.proved = self.proved.max(size);
+                if claim == Claim::Checkpoint {
+                    self.proved = self.proved.max(size);
+                }
+            } else if claim == Claim::Files {
+                self.found.add(Problem::FileRoot { size });
             } else {
                 // The first one counts, once those before it are not proved by a later one.
                 self.refuted = Some(self.refuted.filter(|refuted| *refuted > self.proved).unwrap_or(size));
@@ -371,6 +409,20 @@ pub enum Problem {
         /// The size in the checkpoint.
         size: u64,
     },
+    /// A root in the files of the log that the entries do not lead to.
+    #[error("the first {size} entries do not lead to the root that the files have for them")]
+    FileRoot {
+        /// The size of the tree with that root.
+        size: u64,
+    },
+    /// Records that are missing or cannot be read, so that nothing after them can be checked.
+    #[error("record {at}: {why}")]
+    Unreadable {
+        /// The first of them.
+        at: u64,
+        /// What was found.
+        why: String,
+    },
     /// A checkpoint of more entries than there are: the end was cut off, or an old copy put back.
     #[error("a checkpoint says that there are {expected} entries, and there are {size}")]
     Short {
@@ -390,7 +442,9 @@ impl Problem {
             | Problem::Sequence { at, .. }
             | Problem::Leaf { at }
             | Problem::Commitment { at }
-            | Problem::BodyLost { at } => Some(*at),
+            | Problem::BodyLost { at }
+            | Problem::Unreadable { at, .. } => Some(*at),
+            Problem::FileRoot { size } => Some(size.saturating_sub(1)),
             Problem::Short { size, .. } => Some(*size),
             Problem::Root { .. } => None,
         }

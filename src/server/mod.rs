@@ -10,7 +10,7 @@ pub mod listener;
 pub mod shutdown;
 mod worker;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
@@ -23,8 +23,9 @@ use worker::Worker;
 
 use crate::{
     clock::Clock,
+    ledger::{KeyName, Verifier},
     rulebook::Rulebook,
-    service::{LogKey, OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
+    service::{self, LogKey, OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
     store::{Derive, Options},
     telemetry::field,
 };
@@ -42,6 +43,23 @@ pub fn open(
 ) -> Result<Service, OpenError> {
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
     Service::open(ServiceOptions { store, key, rulebook, clock, queue, read, derive })
+}
+
+/// Makes the key of a new log in a data folder on which no daemon runs.
+///
+/// # Errors
+/// [`OpenError`]; a log that has a key keeps it.
+pub fn make_key(store: &Options, file: Option<&Path>, name: &KeyName) -> Result<Verifier, OpenError> {
+    service::make_key(store, file, name, grpc::derive)
+}
+
+/// Lets a new key follow the one that signs the log, in a data folder on which no daemon runs. Gives every public key of
+/// the log, the oldest first.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn rotate_key(store: &Options, key: &LogKey, clock: Arc<dyn Clock>) -> Result<Vec<Verifier>, OpenError> {
+    service::rotate_key(store, key, &*clock, grpc::derive)
 }
 
 /// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.

@@ -18,6 +18,7 @@ mod proofs;
 mod query;
 mod recorded;
 mod refusal;
+mod rotate;
 mod snapshot;
 mod writer;
 
@@ -44,13 +45,14 @@ pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Inclusion};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
+pub use rotate::{make_key, rotate_key};
 use snapshot::NoSnapshot;
 pub use snapshot::{Library, Snapshot};
 use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
-    ledger::{Body, Digest, EntryKind, KeyName, Rotation, Verifier},
+    ledger::{Body, Digest, EntryKind, KeyName, Rotation, RotationError, Verifier},
     rulebook::Rulebook,
     store::{Derive, KeyFiles, KeysError, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
@@ -117,8 +119,14 @@ pub enum OpenError {
     /// The log holds no rulebook that can be read, so nothing was ever decided here.
     #[error("the log holds no rulebook: no daemon has served this folder")]
     NoRulebook,
-    /// The rulebook could not be recorded as the one in force.
-    #[error("the rulebook could not be recorded: {0}")]
+    /// The log has a key, and a key stays.
+    #[error("the log has a key already, of the name `{0}`")]
+    HasKey(KeyName),
+    /// The old key cannot hand over to the new one.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
+    /// What the daemon must record of itself could not be recorded.
+    #[error("it could not be recorded: {0}")]
     Activation(Refusal),
     /// No thread.
     #[error("no thread for the writer: {0}")]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::ledger::{KeyError, Signer, Verifier};
+#[cfg(feature = "daemon")]
+use crate::ledger::Signer;
+use crate::ledger::{KeyError, Verifier};
 use crate::store::error::StoreError;
 
 /// The folder of the keys in a data folder.
@@ -14,6 +16,7 @@ const FOLDER: &str = "keys";
 /// The secret key, readable by its owner alone.
 const SECRET: &str = "signing";
 /// A secret key that a rotation has made and the log does not name yet.
+#[cfg(feature = "daemon")]
 const NEXT: &str = "signing.next";
 /// The public keys, a line each, the oldest first; the last one signs.
 const PUBLIC: &str = "log.vkeys";

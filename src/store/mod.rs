@@ -98,6 +98,7 @@
 
 #[cfg(feature = "daemon")]
 mod block;
+#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod bytes;
 #[cfg(feature = "daemon")]
 mod check;
@@ -106,11 +107,13 @@ mod checkpoints;
 mod database;
 #[cfg(feature = "daemon")]
 mod disk;
+#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod error;
 #[cfg(all(test, feature = "daemon"))]
 mod faults;
 #[cfg(feature = "daemon")]
 mod folder;
+#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod frame;
 #[cfg(feature = "daemon")]
 mod hashes;
@@ -132,6 +135,7 @@ mod packer;
 mod read;
 #[cfg(feature = "daemon")]
 mod repair;
+#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod segment;
 #[cfg(feature = "daemon")]
 mod types;

@@ -1,0 +1,516 @@
+//! The whole of a log checked from its files: every entry and body rehashed, every checkpoint, signature and tile.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::archive::block::{Block, BlockEnd};
+use crate::archive::read::Blocks;
+use crate::archive::trust::{Believed, Given};
+use crate::archive::{Archive, ArchiveError, Kind};
+use crate::ledger::{
+    Body, BodyState, Checkpoint, Chunk, Digest, EntryKind, HashTile, LogVerifier, Note, NoteError, Problem,
+    Receipt, Rotation, SignedCheckpoint, TileBuilder, Trust, leaf_hash,
+};
+use crate::ledger::{CheckpointError, Verdict};
+
+/// Notes and problems of other kinds than those of records that are kept; more are only counted.
+const SAID_MAX: usize = 1_000;
+/// Blocks that each thread may have waiting: bounds what is in memory.
+const BLOCKS_WAITING: usize = 4;
+
+/// What to check a log against.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Whom to believe.
+    pub given: Given,
+    /// Checkpoints that were kept elsewhere: file and bytes.
+    pub checkpoints: Vec<(PathBuf, Vec<u8>)>,
+    /// Receipts that were kept elsewhere: file and bytes.
+    pub receipts: Vec<(PathBuf, Vec<u8>)>,
+    /// Threads that hash; one at least.
+    pub threads: usize,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// The number of entries.
+    pub size: u64,
+    /// The root over them.
+    pub root: Digest,
+    /// How many of them a checkpoint proves.
+    pub proved: u64,
+    /// The first record that is bad.
+    pub first_bad: Option<u64>,
+    /// What is wrong, the first thousand of it.
+    pub problems: Vec<String>,
+    /// How much is wrong.
+    pub problem_count: u64,
+    /// What is no fault and should be known.
+    pub notes: Vec<String>,
+    /// Checkpoints that were believed and that the log leads to or contradicts.
+    pub checkpoints: usize,
+    /// Receipts that hold.
+    pub receipts: usize,
+    /// Bodies that are what their entries commit to.
+    pub bodies_kept: u64,
+    /// Entries whose bodies are not part of the files.
+    pub bodies_not_given: u64,
+    /// Bodies that were erased.
+    pub bodies_erased: u64,
+    /// Names of the witnesses that have cosigned the newest checkpoint.
+    pub witnesses: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.problem_count == 0
+    }
+
+    fn empty() -> Report {
+        Report {
+            size: 0,
+            root: Digest::of(&[]),
+            proved: 0,
+            first_bad: None,
+            problems: Vec::new(),
+            problem_count: 0,
+            notes: Vec::new(),
+            checkpoints: 0,
+            receipts: 0,
+            bodies_kept: 0,
+            bodies_not_given: 0,
+            bodies_erased: 0,
+            witnesses: Vec::new(),
+        }
+    }
+
+    fn problem(&mut self, text: String) {
+        self.problem_count += 1;
+        if self.problems.len() < SAID_MAX {
+            self.problems.push(text);
+        }
+    }
+
+    fn note(&mut self, text: String) {
+        if self.notes.len() < SAID_MAX {
+            self.notes.push(text);
+        }
+    }
+}
+
+/// Checks a log. `progress` is told how many records have been checked, from time to time.
+///
+/// # Errors
+/// When files cannot be read; whatever is wrong with the log is in the report.
+pub fn verify(
+    archive: &Archive,
+    options: &VerifyOptions,
+    mut progress: impl FnMut(u64),
+) -> Result<Report, ArchiveError> {
+    // Read before the records: a daemon that goes on writing adds records, and takes none away.
+    let kept = archive.checkpoints()?;
+    let own_keys = archive.verifiers()?;
+    let mut report = Report::empty();
+    let believed = if options.given.keys.is_empty() { own_keys } else { options.given.keys.clone() };
+    if options.given.keys.is_empty() && !believed.is_empty() {
+        let text = "the keys are the folder's own: give the key that you keep (--vkey) to prove that nobody made it anew";
+        report.note(text.to_owned());
+    }
+    let mut claims = Claims::new(Believed::new(believed));
+    for kept in kept {
+        claims.add(kept.path, &kept.bytes, true, &mut report);
+    }
+    let newest = claims.checkpoints.len();
+    for (path, bytes) in &options.checkpoints {
+        claims.add(path.clone(), bytes, false, &mut report);
+    }
+    claims.add_receipts(&options.receipts, &mut report);
+
+    let mut run = Run::new(archive, &claims);
+    let end = run.read(archive.blocks(0)?, options.threads.max(1), &mut progress)?;
+    run.finish(end, claims, newest, options, report)
+}
+
+/// Checks receipts by themselves: key and file are all that is needed.
+#[must_use]
+pub fn verify_receipts(receipts: &[(PathBuf, Vec<u8>)], given: &Given) -> Report {
+    let mut report = Report::empty();
+    let believed = Believed::new(given.keys.clone());
+    let Some(trust) = believed.trust(&given.witnesses, given.quorum) else {
+        report.problem("there is no key to check a receipt with".to_owned());
+        return report;
+    };
+    for (path, bytes) in receipts {
+        match open_receipt(path, bytes).and_then(|receipt| {
+            receipt.verify(&receipt.extra, &trust).map_err(|fault| format!("`{}`: {fault}", path.display()))
+        }) {
+            Ok(signed) => {
+                report.receipts += 1;
+                report.size = signed.checkpoint.size();
+                report.root = *signed.checkpoint.root();
+                report.proved = report.size;
+                report.witnesses = witnesses(&signed);
+            }
+            Err(why) => report.problem(why),
+        }
+    }
+    report
+}
+
+/// What files say of the log: checkpoints and receipts, not believed yet.
+struct Claims {
+    believed: Believed,
+    checkpoints: Vec<Claimed>,
+    receipts: Vec<(PathBuf, Receipt)>,
+}
+
+struct Claimed {
+    path: PathBuf,
+    note: Note,
+    checkpoint: Checkpoint,
+    /// Whether it lies in the folder, where keys that were not given may have signed.
+    is_own: bool,
+}
+
+impl Claims {
+    fn new(believed: Believed) -> Claims {
+        Claims { believed, checkpoints: Vec::new(), receipts: Vec::new() }
+    }
+
+    fn add(&mut self, path: PathBuf, bytes: &[u8], is_own: bool, report: &mut Report) {
+        let read = Note::parse(bytes)
+            .map_err(CheckpointError::from)
+            .and_then(|note| Checkpoint::parse(note.text()).map(|checkpoint| (note, checkpoint)));
+        match read {
+            Ok((note, checkpoint)) => {
+                self.checkpoints.push(Claimed { path, note, checkpoint, is_own });
+            }
+            Err(fault) => report.problem(format!("`{}`: {fault}", path.display())),
+        }
+    }
+
+    fn add_receipts(&mut self, receipts: &[(PathBuf, Vec<u8>)], report: &mut Report) {
+        for (path, bytes) in receipts {
+            let read = open_receipt(path, bytes).and_then(|receipt| {
+                let checkpoint = Checkpoint::parse(receipt.checkpoint.text());
+                checkpoint
+                    .map(|checkpoint| (receipt, checkpoint))
+                    .map_err(|fault| format!("`{}`: {fault}", path.display()))
+            });
+            match read {
+                Ok((receipt, checkpoint)) => {
+                    let (path, note) = (path.clone(), receipt.checkpoint.clone());
+                    self.checkpoints.push(Claimed { path: path.clone(), note, checkpoint, is_own: false });
+                    self.receipts.push((path, receipt));
+                }
+                Err(why) => report.problem(why),
+            }
+        }
+    }
+}
+
+fn open_receipt(path: &Path, bytes: &[u8]) -> Result<Receipt, String> {
+    let receipt = Receipt::parse(bytes).map_err(|fault| format!("`{}`: {fault}", path.display()))?;
+    if receipt.extra.is_empty() {
+        return Err(format!(
+            "`{}` does not hold the entry that it proves (its `extra` line)",
+            path.display()
+        ));
+    }
+    Ok(receipt)
+}
+
+/// A verification in the making.
+struct Run<'a> {
+    archive: &'a Archive,
+    verifier: LogVerifier,
+    /// The tiles that the entries make, where the log has tiles to compare them with.
+    tiles: Option<TileBuilder>,
+    rotations: Vec<(u64, Result<Rotation, String>)>,
+    /// Leaves of the entries that receipts speak of.
+    wanted: BTreeMap<u64, Option<Digest>>,
+    problems: Vec<String>,
+}
+
+/// A hashed block with what must be looked at in order.
+struct Hashed {
+    chunk: Chunk,
+    block: Block,
+}
+
+impl<'a> Run<'a> {
+    fn new(archive: &'a Archive, claims: &Claims) -> Run<'a> {
+        let mut verifier = LogVerifier::new();
+        for claimed in &claims.checkpoints {
+            // Nothing was joined yet, so none comes too late.
+            let _ = verifier.expect(&claimed.checkpoint);
+        }
+        let tiles = (archive.kind == Kind::Export).then(TileBuilder::new);
+        let wanted = claims.receipts.iter().map(|(_, receipt)| (receipt.index, None)).collect();
+        Run { archive, verifier, tiles, rotations: Vec::new(), wanted, problems: Vec::new() }
+    }
+
+    /// Reads all blocks; threads hash them, and they are joined in order.
+    fn read(
+        &mut self,
+        mut blocks: Blocks,
+        threads: usize,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<BlockEnd, ArchiveError> {
+        let window = threads * BLOCKS_WAITING;
+        let (jobs, taken) = sync_channel::<Block>(window);
+        let (done, hashed) = sync_channel::<Hashed>(window);
+        let taken = Arc::new(Mutex::new(taken));
+        thread::scope(|scope| {
+            for at in 0..threads {
+                let (taken, done) = (Arc::clone(&taken), done.clone());
+                thread::Builder::new()
+                    .name(format!("verify-{at}"))
+                    .spawn_scoped(scope, move || hash_all(&taken, &done))
+                    .map_err(ArchiveError::Thread)?;
+            }
+            drop(done);
+            let jobs = jobs;
+            let mut early = BTreeMap::new();
+            let mut in_flight = 0;
+            loop {
+                while in_flight < window
+                    && let Some(block) = blocks.next_block()?
+                    && jobs.send(block).is_ok()
+                {
+                    in_flight += 1;
+                }
+                // The threads hold their ends as long as there are jobs; without one in flight all is done.
+                let Some(one) = (in_flight > 0).then(|| hashed.recv().ok()).flatten() else { break };
+                in_flight -= 1;
+                early.insert(one.block.first(), one);
+                while let Some(one) = early.remove(&self.verifier.size()) {
+                    self.join(one)?;
+                    progress(self.verifier.size());
+                }
+            }
+            Ok::<(), ArchiveError>(())
+        })?;
+        Ok(blocks.end().cloned().unwrap_or(BlockEnd::Whole))
+    }
+
+    fn join(&mut self, Hashed { chunk, block }: Hashed) -> Result<(), ArchiveError> {
+        for joint in &block.joints {
+            // In the order of the log, so never too late.
+            let _ = self.verifier.expect_root(joint.size(), joint.root());
+        }
+        if let Some(root) = block.root {
+            let _ = self.verifier.expect_root(block.end(), root);
+        }
+        for (sequence, record) in (block.first()..).zip(block.records()) {
+            if let Some(leaf) = self.wanted.get_mut(&sequence) {
+                *leaf = Some(leaf_hash(record.entry));
+            }
+            if record.entry.get(1) == Some(&EntryKind::KeyRotated.number()) {
+                self.rotations.push((sequence, rotation(record.body)));
+            }
+        }
+        if let Some(mut builder) = self.tiles.take() {
+            self.compare_tiles(&mut builder, &chunk, &block)?;
+            self.tiles = Some(builder);
+        }
+        if let Err(fault) = self.verifier.join(chunk) {
+            self.problems.push(fault.to_string());
+        }
+        Ok(())
+    }
+
+    /// The tiles above the lowest level, against those that the entries make.
+    fn compare_tiles(
+        &mut self,
+        builder: &mut TileBuilder,
+        chunk: &Chunk,
+        block: &Block,
+    ) -> Result<(), ArchiveError> {
+        let mut full = Vec::new();
+        for root in chunk.tile_roots() {
+            let _ = builder.push_tile_root(*root, &mut full);
+        }
+        let whole = chunk.tile_roots().len() * 256;
+        for record in block.records().skip(whole) {
+            builder.push(leaf_hash(record.entry), &mut full);
+        }
+        full.iter().filter(|tile| tile.tile().level() > 0).try_for_each(|tile| self.compare_tile(tile))
+    }
+
+    fn compare_tile(&mut self, tile: &HashTile) -> Result<(), ArchiveError> {
+        let path = tile.tile().path();
+        let file = self.archive.dir.join(&path);
+        match std::fs::read(&file) {
+            Ok(bytes) if bytes == tile.encode() => {}
+            Ok(_) => self.problems.push(format!("`{path}` has other hashes than the entries give")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.problems.push(format!("`{path}` is missing"));
+            }
+            Err(source) => return Err(ArchiveError::Read { path: file, source }),
+        }
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        end: BlockEnd,
+        mut claims: Claims,
+        newest: usize,
+        options: &VerifyOptions,
+        mut report: Report,
+    ) -> Result<Report, ArchiveError> {
+        if let Some(builder) = self.tiles.take() {
+            for tile in builder.partial_tiles().iter().filter(|tile| tile.tile().level() > 0) {
+                self.compare_tile(tile)?;
+            }
+        }
+        match end {
+            BlockEnd::Whole => {}
+            BlockEnd::Torn { bytes } => report.note(format!(
+                "{bytes} bytes after the last whole batch: one that was being written and nobody was answered from"
+            )),
+            BlockEnd::Damaged { first_bad, why } => {
+                self.verifier.add(Problem::Unreadable { at: first_bad, why });
+            }
+        }
+        for (sequence, rotation) in self.rotations {
+            match rotation {
+                Ok(rotation) if claims.believed.follow(&rotation) => {}
+                Ok(rotation) => report.note(format!(
+                    "record {sequence}: the key {} is followed by {}, and neither was given",
+                    rotation.old.id(),
+                    rotation.new.id()
+                )),
+                Err(why) => self.problems.push(format!("record {sequence}: {why}")),
+            }
+        }
+        let verdict = self.verifier.finish();
+        report.take(&verdict);
+        for text in self.problems {
+            report.problem(text);
+        }
+        let given = &options.given;
+        let trust = claims.believed.trust(&given.witnesses, 0);
+        report.believe(&claims, trust.as_ref(), newest, given);
+        for (path, receipt) in &claims.receipts {
+            let in_log = self.wanted.get(&receipt.index).copied().flatten();
+            report.receipt(path, receipt, in_log, trust.as_ref());
+        }
+        if verdict.proved < verdict.size && report.checkpoints > 0 {
+            report.note(format!(
+                "{} entries after the newest checkpoint that proves them: no signature covers them yet",
+                verdict.size - verdict.proved
+            ));
+        }
+        Ok(report)
+    }
+}
+
+impl Report {
+    fn take(&mut self, verdict: &Verdict) {
+        self.size = verdict.size;
+        self.root = verdict.root;
+        self.proved = verdict.proved;
+        self.first_bad = verdict.first_bad;
+        self.problem_count += verdict.problem_count;
+        let room = SAID_MAX.saturating_sub(self.problems.len());
+        self.problems.extend(verdict.problems.iter().take(room).map(ToString::to_string));
+        self.bodies_kept = verdict.bodies_kept;
+        self.bodies_not_given = verdict.bodies_not_given;
+        self.bodies_erased = verdict.erased.len() as u64;
+        if verdict.times_back > 0 {
+            let first = verdict.first_time_back.unwrap_or_default();
+            self.note(format!("the clock went back {} times, first at record {first}", verdict.times_back));
+        }
+    }
+
+    /// Checks who signed the checkpoints; what they say was compared with the entries before.
+    fn believe(&mut self, claims: &Claims, trust: Option<&Trust>, newest: usize, given: &Given) {
+        let mut newest_own = None;
+        for (at, claimed) in claims.checkpoints.iter().enumerate() {
+            let Some(trust) = trust else { break };
+            match trust.open(claimed.note.clone()) {
+                Ok(signed) => {
+                    self.checkpoints += 1;
+                    if at < newest {
+                        newest_own = Some(signed);
+                    }
+                }
+                Err(CheckpointError::Note(NoteError::Unknown)) if claimed.is_own => {
+                    self.note(format!("`{}` is signed by a key that was not given", claimed.path.display()));
+                }
+                Err(fault) => self.problem(format!("`{}`: {fault}", claimed.path.display())),
+            }
+        }
+        if self.checkpoints == 0 && self.problem_count == 0 {
+            self.proved = 0;
+            self.problem(
+                "there is no signed checkpoint, so nothing proves that these are the entries recorded"
+                    .to_owned(),
+            );
+        } else if self.checkpoints == 0 {
+            self.proved = 0;
+        }
+        if let Some(signed) = newest_own {
+            self.witnesses = witnesses(&signed);
+        }
+        if self.witnesses.len() < given.quorum {
+            let (found, needed) = (self.witnesses.len(), given.quorum);
+            self.problem(format!(
+                "{found} known witnesses have cosigned the newest checkpoint, and {needed} are needed"
+            ));
+        }
+    }
+
+    fn receipt(&mut self, path: &Path, receipt: &Receipt, in_log: Option<Digest>, trust: Option<&Trust>) {
+        let leaf = leaf_hash(&receipt.extra);
+        let Some(trust) = trust else { return };
+        match receipt.verify_leaf(&leaf, trust) {
+            Ok(_) if in_log == Some(leaf) => self.receipts += 1,
+            Ok(_) => {
+                self.first_bad = Some(self.first_bad.map_or(receipt.index, |first| first.min(receipt.index)));
+                self.problem(format!(
+                    "`{}` proves an entry {} that the log has otherwise or not at all",
+                    path.display(),
+                    receipt.index
+                ));
+            }
+            Err(fault) => self.problem(format!("`{}`: {fault}", path.display())),
+        }
+    }
+}
+
+fn witnesses(signed: &SignedCheckpoint) -> Vec<String> {
+    let mut names: Vec<String> =
+        signed.cosignatures.iter().map(|cosignature| cosignature.witness.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn hash_all(taken: &Mutex<Receiver<Block>>, done: &SyncSender<Hashed>) {
+    loop {
+        let next = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(block) = next else { return };
+        let chunk = Chunk::hash(block.first(), block.records());
+        if done.send(Hashed { chunk, block }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The rotation in the body of an entry that records one.
+fn rotation(body: BodyState<'_>) -> Result<Rotation, String> {
+    let BodyState::Kept { body, .. } = body else {
+        return Err("the body that says which key follows is not here".to_owned());
+    };
+    let (request, _) = Body::split(body).map_err(|fault| fault.to_string())?;
+    Rotation::open(request).map_err(|fault| fault.to_string())
+}
