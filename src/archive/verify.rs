@@ -117,12 +117,13 @@ pub fn verify(
     let kept = archive.checkpoints()?;
     let own_keys = archive.verifiers()?;
     let mut report = Report::empty();
+    let own = own_keys.clone();
     let believed = if options.given.keys.is_empty() { own_keys } else { options.given.keys.clone() };
     if options.given.keys.is_empty() && !believed.is_empty() {
         let text = "the keys are the folder's own: give the key that you keep (--vkey) to prove that nobody made it anew";
         report.note(text.to_owned());
     }
-    let mut claims = Claims::new(Believed::new(believed));
+    let mut claims = Claims::new(Believed::new(believed), Believed::new(own));
     for kept in kept {
         claims.add(kept.path, &kept.bytes, true, &mut report);
     }
@@ -166,6 +167,8 @@ pub fn verify_receipts(receipts: &[(PathBuf, Vec<u8>)], given: &Given) -> Report
 /// What files say of the log: checkpoints and receipts, not believed yet.
 struct Claims {
     believed: Believed,
+    /// The keys that the folder names: what they sign is not altered, though it proves nothing to who gave others.
+    own: Believed,
     checkpoints: Vec<Claimed>,
     receipts: Vec<(PathBuf, Receipt)>,
 }
@@ -179,8 +182,14 @@ struct Claimed {
 }
 
 impl Claims {
-    fn new(believed: Believed) -> Claims {
-        Claims { believed, checkpoints: Vec::new(), receipts: Vec::new() }
+    fn new(believed: Believed, own: Believed) -> Claims {
+        Claims { believed, own, checkpoints: Vec::new(), receipts: Vec::new() }
+    }
+
+    /// Takes in that one key follows another. Says whether either is believed.
+    fn follow(&mut self, rotation: &Rotation) -> bool {
+        self.own.follow(rotation);
+        self.believed.follow(rotation)
     }
 
     fn add(&mut self, path: PathBuf, bytes: &[u8], is_own: bool, report: &mut Report) {
@@ -382,7 +391,7 @@ impl<'a> Run<'a> {
         }
         for (sequence, rotation) in self.rotations {
             match rotation {
-                Ok(rotation) if claims.believed.follow(&rotation) => {}
+                Ok(rotation) if claims.follow(&rotation) => {}
                 Ok(rotation) => report.note(format!(
                     "record {sequence}: the key {} is followed by {}, and neither was given",
                     rotation.old.id(),
@@ -434,6 +443,8 @@ impl Report {
     /// Checks who signed the checkpoints; what they say was compared with the entries before.
     fn believe(&mut self, claims: &Claims, trust: Option<&Trust>, newest: usize, given: &Given) {
         let mut newest_own = None;
+        let own = claims.own.trust(&[], 0);
+        let is_of_own_key = |note: &Note| own.as_ref().is_some_and(|own| own.open(note.clone()).is_ok());
         for (at, claimed) in claims.checkpoints.iter().enumerate() {
             let Some(trust) = trust else { break };
             match trust.open(claimed.note.clone()) {
@@ -443,7 +454,9 @@ impl Report {
                         newest_own = Some(signed);
                     }
                 }
-                Err(CheckpointError::Note(NoteError::Unknown)) if claimed.is_own => {
+                Err(CheckpointError::Note(NoteError::Unknown))
+                    if claimed.is_own && is_of_own_key(&claimed.note) =>
+                {
                     self.note(format!("`{}` is signed by a key that was not given", claimed.path.display()));
                 }
                 Err(fault) => self.problem(format!("`{}`: {fault}", claimed.path.display())),

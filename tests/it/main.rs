@@ -8,6 +8,8 @@
     reason = "what tests share stands outside of test functions, and may fail as they do"
 )]
 
+#[cfg(feature = "daemon")]
+mod archive;
 mod cases;
 mod cli;
 #[cfg(feature = "daemon")]

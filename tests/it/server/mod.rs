@@ -5,4 +5,5 @@ mod bad_input;
 mod cases;
 mod lifecycle;
 mod log;
+mod proofs;
 mod retries;

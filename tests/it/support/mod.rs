@@ -66,6 +66,11 @@ impl TestServer {
         Self::start_on(tempfile::tempdir().unwrap(), setup)
     }
 
+    /// On a folder that another one has left.
+    pub fn start_again(folder: TempDir) -> Self {
+        Self::start_on(folder, Setup::default())
+    }
+
     fn start_on(folder: TempDir, setup: Setup) -> Self {
         let clock = Arc::new(Fixed::new(NOON_MS));
         let options = Options { reserve_bytes: setup.reserve_bytes, ..options(folder.path()) };
