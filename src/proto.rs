@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
-use prost_reflect::DescriptorPool;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use thiserror::Error;
 
 /// Package `slagboom.v1`; the proto files hold the documentation of every field.
 #[expect(
@@ -32,6 +34,32 @@ pub fn descriptors() -> &'static DescriptorPool {
         DescriptorPool::decode(DESCRIPTOR_SET).expect("the descriptor set of our own build decodes")
     });
     &POOL
+}
+
+/// A message as proto JSON (the canonical mapping).
+///
+/// # Errors
+/// When there is no message of that name, or the bytes are not one of it.
+pub fn json(message: &impl Message, name: &str) -> Result<serde_json::Value, JsonError> {
+    let descriptor =
+        descriptors().get_message_by_name(name).ok_or_else(|| JsonError::NoMessage(name.into()))?;
+    let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
+    let options = SerializeOptions::new();
+    Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
+}
+
+/// Why a message has no JSON; a fault of the program.
+#[derive(Debug, Error)]
+pub enum JsonError {
+    /// The package has no such message.
+    #[error("no message `{0}`")]
+    NoMessage(Box<str>),
+    /// It does not decode as that message.
+    #[error(transparent)]
+    Decode(#[from] prost::DecodeError),
+    /// It does not serialize.
+    #[error(transparent)]
+    Serialize(#[from] serde_json::Error),
 }
 
 #[cfg(test)]

@@ -2,21 +2,8 @@
 
 use std::fmt::Write as _;
 
-use prost::Message;
-use prost_reflect::{DynamicMessage, SerializeOptions};
-
 use super::{Language, print};
-use crate::proto::{self, v1};
-
-/// A message as proto JSON (the canonical mapping).
-pub fn json(message: &impl Message, name: &str) -> Result<serde_json::Value, anyhow::Error> {
-    let descriptor = proto::descriptors()
-        .get_message_by_name(name)
-        .ok_or_else(|| anyhow::anyhow!("no message `{name}`"))?;
-    let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
-    let options = SerializeOptions::new();
-    Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
-}
+use crate::proto::v1;
 
 /// The name of an outcome without the prefix that the wire gives it.
 pub fn outcome(outcome: v1::Outcome) -> &'static str {

@@ -14,7 +14,7 @@ use crate::cases::{Given, parse_given};
 use crate::clock::{Clock, System};
 use crate::domain::request::FieldViolation;
 use crate::engine::Known;
-use crate::proto::v1;
+use crate::proto::{self, v1};
 use crate::server::grpc::render;
 use crate::service::{Answer, Snapshot};
 
@@ -65,7 +65,7 @@ impl Check {
                     match self.format {
                         Format::Json => {
                             let response = v1::CheckExportResponse { decision: Some(decision) };
-                            documents.push(answer::json(&response, "slagboom.v1.CheckExportResponse")?);
+                            documents.push(proto::json(&response, "slagboom.v1.CheckExportResponse")?);
                         }
                         Format::Human => print::out(&answer::human(&label, &decision, self.lang))?,
                     }

@@ -12,6 +12,7 @@ pub mod case;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;
+mod excerpt;
 pub mod goods;
 mod hash;
 pub mod index;

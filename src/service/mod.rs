@@ -41,7 +41,7 @@ pub use fold::{FoldError, State};
 use notary::Notary;
 pub use notary::{Head, HeadError, Receipt, ReceiptKind};
 pub use outbox::Outbox;
-pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Inclusion};
+pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Evidence, Inclusion};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;

@@ -10,11 +10,12 @@ use tracing::error;
 use super::{
     Core, Service,
     notary::{Head, Receipt, ReceiptKind},
+    recorded::{Found, Recorded},
     refusal::Refusal,
 };
 use crate::{
     ledger::{Digest, leaf_hash, verify_consistency, verify_inclusion},
-    store::{StoreError, StoredRecord},
+    store::{KeptBody, StoreError, StoredRecord},
     telemetry::field,
 };
 
@@ -47,6 +48,19 @@ pub struct Consistency {
     pub roots: (Digest, Digest),
     /// The hashes of the proof.
     pub hashes: Vec<Digest>,
+}
+
+/// Everything that proves one decision.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The decision.
+    pub recorded: Box<Recorded>,
+    /// The entry as it is hashed.
+    pub entry_bytes: Vec<u8>,
+    /// Salt and body as the entry commits to them.
+    pub kept: KeptBody,
+    /// The whole receipt.
+    pub receipt: Receipt,
 }
 
 impl Service {
@@ -116,6 +130,26 @@ impl Service {
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// Everything that proves one decision.
+    ///
+    /// # Errors
+    /// As [`Service::decision`]; [`Refusal::Erased`] where the body is gone, and with it what there was to prove.
+    pub fn evidence(&self, id: &str) -> Result<Evidence, Refusal> {
+        let recorded = match self.decision(id)? {
+            Found::Kept(recorded) => recorded,
+            Found::Erased(entry) => return Err(Refusal::Erased { entry }),
+        };
+        let sequence = recorded.entry.sequence;
+        let stored = match self.core.store.record(sequence) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Err(Refusal::NotFound(id.to_owned())),
+            Err(fault) => return Err(damaged(&fault, sequence)),
+        };
+        let Some(kept) = stored.kept else { return Err(Refusal::Erased { entry: Box::new(stored.entry) }) };
+        let receipt = self.inclusion(sequence, 0)?.receipt;
+        Ok(Evidence { recorded, entry_bytes: stored.entry_bytes, kept, receipt })
     }
 
     fn size_asked(&self, field: &str, asked: u64, head: &Head) -> Result<u64, Refusal> {

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "daemon")]
 mod archive;
+#[cfg(feature = "daemon")]
+mod audit;
 mod cases;
 mod cli;
 #[cfg(feature = "daemon")]

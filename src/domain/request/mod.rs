@@ -6,7 +6,7 @@
 mod parse;
 mod read;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::export::ProposedExport;
 use super::vocabulary::Vocabulary;
@@ -32,7 +32,7 @@ pub const REQUEST_ID_MAX: usize = 128;
 pub const ITEMS_MAX: usize = 64;
 
 /// A request as text. Nothing is checked yet, and a field that is `null` is one that is left out.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
     /// The caller's key for a retry; required when the check is recorded.
@@ -101,7 +101,7 @@ pub struct RawRequest {
 }
 
 /// A party as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawParty {
     /// For `parties`: `buyer`, `intermediate_consignee`, `forwarder`, `broker` or `bank`.
@@ -122,7 +122,7 @@ pub struct RawParty {
 }
 
 /// A place as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawPlace {
     /// ISO 3166-1 alpha-2 code. Required.
@@ -140,7 +140,7 @@ pub struct RawPlace {
 }
 
 /// Goods as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawGoods {
     /// Line number; the position, from 1, when 0 or left out.
@@ -179,7 +179,7 @@ pub struct RawGoods {
 }
 
 /// Knowledge as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawKnowledge {
     /// How. Required.

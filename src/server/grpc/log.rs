@@ -7,7 +7,12 @@ use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 use tracing::error;
 
-use super::{convert, render, status::status};
+use super::{
+    convert,
+    evidence::{EvidenceFile, evidence},
+    render,
+    status::status,
+};
 use crate::{
     proto::v1::{self, decision_log_service_server},
     server::limits::PAGE_BYTES_MAX,
@@ -82,6 +87,21 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
             to_root: proof.roots.1.as_bytes().to_vec(),
             hashes: proof.hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
         }))
+    }
+
+    type GetEvidenceStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::GetEvidenceResponse, Status>>>;
+
+    async fn get_evidence(
+        &self,
+        request: Request<v1::GetEvidenceRequest>,
+    ) -> Result<Response<Self::GetEvidenceStream>, Status> {
+        let id = request.into_inner().decision_id;
+        let files = self.read(move |service| evidence(service, &id)).await?;
+        let files = files.into_iter().map(|file| {
+            let EvidenceFile { path, content } = file;
+            Ok(v1::GetEvidenceResponse { path, content })
+        });
+        Ok(Response::new(tokio_stream::iter(files.collect::<Vec<_>>())))
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 pub mod codec;
 pub mod convert;
+mod evidence;
 mod frame;
 mod log;
 pub mod null;
@@ -16,6 +17,7 @@ use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use check::{Answers, ExportControl};
+pub use evidence::{EvidenceFile, evidence};
 pub use log::{DecisionLog, list, show};
 use server::export_control_service_server::ExportControlServiceServer;
 

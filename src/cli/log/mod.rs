@@ -1,5 +1,8 @@
 //! `slagboom log`: recorded decisions, found again.
 
+mod evidence;
+mod sample;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,15 +10,18 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use tonic::Status;
 use tonic::transport::Channel;
 
+use self::evidence::EvidenceOf;
+use self::sample::Sample;
 use super::exit::{Done, Exit, Failure};
 use super::{Format, Language, answer, client, print};
 use crate::clock::System;
-use crate::proto::v1;
 use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
+use crate::proto::{self, v1};
 use crate::server;
-use crate::server::grpc;
+use crate::server::grpc::{self, EvidenceFile};
 use crate::server::limits::PAGE_BYTES_MAX;
 use crate::service::Service;
 use crate::store::Options;
@@ -36,6 +42,10 @@ enum Verb {
     List(List),
     /// Show one decision
     Show(Show),
+    /// Write everything that proves one decision to a folder, with a README that a customs officer can follow
+    Evidence(EvidenceOf),
+    /// Draw a sample of decisions that anybody can draw again
+    Sample(Sample),
 }
 
 #[derive(Args, Debug)]
@@ -55,6 +65,16 @@ struct Source {
 struct List {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    which: Which,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+/// Which decisions; everything that is given must hold.
+#[derive(Args, Debug)]
+struct Which {
     /// Name of the exporter
     #[arg(long, value_name = "NAME", default_value_t)]
     exporter: String,
@@ -79,9 +99,6 @@ struct List {
     /// Recorded before this instant (RFC 3339)
     #[arg(long, value_name = "INSTANT")]
     until: Option<Timestamp>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    limit: usize,
 }
 
 #[derive(Args, Debug)]
@@ -101,6 +118,8 @@ impl Log {
         match self.verb {
             Verb::List(list) => list.run(),
             Verb::Show(show) => show.run(),
+            Verb::Evidence(evidence) => evidence.run(),
+            Verb::Sample(sample) => sample.run(),
         }
     }
 }
@@ -167,25 +186,31 @@ impl Records {
             Self::Folder(service) => Ok(grpc::show(service, &decision_id)?),
         }
     }
+
+    async fn evidence(&mut self, decision_id: String) -> Result<Vec<EvidenceFile>, Failure> {
+        let told = |status: Status| client::failure("log evidence", &status);
+        match self {
+            Self::Daemon(log) => {
+                let asked = log.get_evidence(v1::GetEvidenceRequest { decision_id }).await;
+                let mut stream = asked.map_err(told)?.into_inner();
+                let mut files = Vec::new();
+                while let Some(v1::GetEvidenceResponse { path, content }) =
+                    stream.message().await.map_err(told)?
+                {
+                    files.push(EvidenceFile { path, content });
+                }
+                Ok(files)
+            }
+            Self::Folder(service) => Ok(grpc::evidence(service, &decision_id)?),
+        }
+    }
 }
 
-impl List {
-    fn run(self) -> Done {
-        let decisions = client::runtime()?.block_on(self.found())?;
-        match self.source.format {
-            Format::Json => {
-                let response = v1::ListDecisionsResponse { decisions, next_page_token: String::new() };
-                print::json(&answer::json(&response, "slagboom.v1.ListDecisionsResponse")?)?;
-            }
-            Format::Human => print::out(&table(&decisions))?,
-        }
-        Ok(Exit::Fine)
-    }
-
-    fn request(&self, page_token: String) -> v1::ListDecisionsRequest {
+impl Which {
+    fn request(&self, page_size: usize, page_token: String) -> v1::ListDecisionsRequest {
         let wire = |at: Option<Timestamp>| at.map(|at| grpc::convert::timestamp(at.as_millisecond()));
         v1::ListDecisionsRequest {
-            page_size: i32::try_from(self.limit).unwrap_or(i32::MAX),
+            page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
             page_token,
             exporter: self.exporter.clone(),
             party: self.party.clone(),
@@ -197,6 +222,20 @@ impl List {
             recorded_until: wire(self.until),
         }
     }
+}
+
+impl List {
+    fn run(self) -> Done {
+        let decisions = client::runtime()?.block_on(self.found())?;
+        match self.source.format {
+            Format::Json => {
+                let response = v1::ListDecisionsResponse { decisions, next_page_token: String::new() };
+                print::json(&proto::json(&response, "slagboom.v1.ListDecisionsResponse")?)?;
+            }
+            Format::Human => print::out(&table(&decisions))?,
+        }
+        Ok(Exit::Fine)
+    }
 
     /// Pages until there are enough, or no more.
     async fn found(&self) -> Result<Vec<v1::RecordedDecision>, Failure> {
@@ -204,7 +243,7 @@ impl List {
         let mut found = Vec::new();
         let mut token = String::new();
         loop {
-            let page = records.list(self.request(token)).await?;
+            let page = records.list(self.which.request(self.limit, token)).await?;
             found.extend(page.decisions);
             token = page.next_page_token;
             if token.is_empty() || found.len() >= self.limit {
@@ -217,7 +256,8 @@ impl List {
 
 fn table(decisions: &[v1::RecordedDecision]) -> String {
     let mut text = String::new();
-    for decision in decisions.iter().filter_map(|recorded| recorded.decision.as_ref()) {
+    for recorded in decisions {
+        let Some(decision) = &recorded.decision else { continue };
         let at = decision
             .recorded_at
             .as_ref()
@@ -236,7 +276,7 @@ fn table(decisions: &[v1::RecordedDecision]) -> String {
             decision.decision_id,
             at,
             answer::outcome(decision.outcome()),
-            decision.export_date,
+            if recorded.erased { "(erased)" } else { &decision.export_date },
             decision.request_id,
             print::dim(&rules.join(" "))
         );
@@ -254,8 +294,9 @@ impl Show {
         match self.source.format {
             Format::Json => {
                 let response = v1::GetDecisionResponse { recorded: Some(recorded) };
-                print::json(&answer::json(&response, "slagboom.v1.GetDecisionResponse")?)?;
+                print::json(&proto::json(&response, "slagboom.v1.GetDecisionResponse")?)?;
             }
+            Format::Human if recorded.erased => print::out(&table(&[recorded]))?,
             Format::Human => {
                 let decision = recorded.decision.unwrap_or_default();
                 print::out(&answer::human(&decision.request_id, &decision, self.lang))?;
