@@ -46,8 +46,7 @@ pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
 pub use rotate::{make_key, rotate_key};
-use snapshot::NoSnapshot;
-pub use snapshot::{Library, Snapshot};
+pub use snapshot::{Library, NoSnapshot, Snapshot};
 use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{

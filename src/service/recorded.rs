@@ -72,6 +72,27 @@ impl Found {
 }
 
 impl Recorded {
+    /// Reads a decision from its record, under the rulebook that made it.
+    ///
+    /// # Errors
+    /// [`Refusal::RecordDamaged`] when request or decision do not decode.
+    pub fn read(
+        entry: Entry,
+        body: Body,
+        snapshot: Arc<Snapshot>,
+        read: ReadRequest,
+    ) -> Result<Self, Refusal> {
+        let sequence = entry.sequence;
+        let damaged = |why: &dyn std::fmt::Display| {
+            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
+            Refusal::RecordDamaged { sequence }
+        };
+        let request = read(&body.request).ok_or_else(|| damaged(&"the request does not decode"))?;
+        let decision =
+            canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
+        Ok(Self { entry, request, request_bytes: body.request, decision, snapshot })
+    }
+
     /// The id of the decision.
     #[must_use]
     pub const fn id(&self) -> DecisionId {
@@ -161,11 +182,8 @@ impl Core {
         let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else {
             return Err(Refusal::Erased { entry: Box::new(stored.entry) });
         };
-        let request = (self.read)(&body.request).ok_or_else(|| damaged(&"the request does not decode"))?;
         let snapshot = self.snapshot_of(&stored.entry.rulebook, sequence)?;
-        let decision =
-            canonical::decode(&snapshot.rulebook, &body.decision).map_err(|fault| damaged(&fault))?;
-        Ok(Recorded { entry: stored.entry, request, request_bytes: body.request, decision, snapshot })
+        Recorded::read(stored.entry, body, snapshot, self.read)
     }
 
     /// The rulebook of this digest: in force, at hand, or compiled from the log.

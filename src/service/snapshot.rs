@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::{
-    ledger::Digest,
+    ledger::{Body, Digest},
     rulebook::{Bundle, BundleError, Rulebook, compile},
     store::{Store, StoreError},
 };
@@ -29,7 +29,7 @@ pub struct Snapshot {
 
 /// Why the rulebook that an entry put in force cannot be had again.
 #[derive(Debug, Error)]
-pub(super) enum NoSnapshot {
+pub enum NoSnapshot {
     /// The store does not give the record.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +67,14 @@ impl Snapshot {
     pub(super) fn activated_at(store: &Store, sequence: u64) -> Result<Self, NoSnapshot> {
         let stored = store.record(sequence)?;
         let body = stored.and_then(|stored| stored.body().ok()).flatten().ok_or(NoSnapshot::Record)?;
+        Self::of_activation(&body)
+    }
+
+    /// The snapshot of the rulebook in the body of an activation.
+    ///
+    /// # Errors
+    /// [`NoSnapshot::Bundle`], [`NoSnapshot::Compile`].
+    pub fn of_activation(body: &Body) -> Result<Self, NoSnapshot> {
         let bundle = Bundle::from_bytes(&body.request)?;
         compile(bundle).rulebook.map(Self::of).ok_or(NoSnapshot::Compile)
     }

@@ -154,3 +154,46 @@ fn a_sample_is_the_same_for_everyone_who_draws_it() {
     let larger = sample(&["--seed", "7", "--count", "40", "--data", text(&data)]);
     assert!(ids(&larger).is_superset(&ids(&online)));
 }
+
+#[test]
+fn the_log_is_told_as_lines_and_as_a_table() {
+    let server = TestServer::start();
+    let first = block_on(check(&server, to("RU", with_code("5A002", request("a"))))).unwrap();
+    let mut odd = request("=1+1");
+    odd.document_reference = "a \"quoted\", reference".to_owned();
+    block_on(check(&server, odd)).unwrap();
+    let folder = server.stop();
+    let data = folder.path().join("data");
+    let tiles = folder.path().join("tiles");
+    assert_eq!(slagboom(&["export", "--data", text(&data), "--out", text(&tiles)]).status.code(), Some(0));
+    for (source, dir) in [("--data", &data), ("--log", &tiles)] {
+        let out = folder.path().join(format!("out{source}"));
+        let args = ["export", source, text(dir), "--format", "jsonl", "--out", text(&out)];
+        assert_eq!(slagboom(&args).status.code(), Some(0));
+        let lines = fs::read_to_string(out.join("log.jsonl")).unwrap();
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["RULEBOOK_ACTIVATED", "DECISION_MADE", "DECISION_MADE"]);
+        assert_eq!(lines[0]["outcome"], Value::Null);
+        assert_eq!(lines[1]["decision_id"], first.decision_id.as_str());
+        assert_eq!(lines[1]["decision"]["outcome"], first.outcome().as_str_name());
+        assert_eq!(lines[1]["request"]["requestId"], "a");
+        assert_eq!(lines[1]["leaf_hash"].as_str().unwrap().len(), 64);
+        assert_eq!(lines[2]["erased"], false);
+
+        let out = folder.path().join(format!("table{source}"));
+        let args = ["export", source, text(dir), "--format", "csv", "--out", text(&out)];
+        assert_eq!(slagboom(&args).status.code(), Some(0));
+        let table = fs::read_to_string(out.join("decisions.csv")).unwrap();
+        let mut rows = table.lines();
+        assert!(rows.next().unwrap().starts_with("sequence,decision_id,recorded_at,outcome,"));
+        let rows: Vec<&str> = rows.collect();
+        assert_eq!(rows.len(), 2);
+        assert!(rows[0].contains(",Voorbeeld Netwerken BV,"), "{}", rows[0]);
+        assert!(rows[1].contains(",'=1+1,\"a \"\"quoted\"\", reference\","), "{}", rows[1]);
+    }
+    let out = folder.path().join("nameless");
+    let args = ["export", "--data", text(&data), "--format", "csv", "--without-bodies", "--out", text(&out)];
+    assert_eq!(slagboom(&args).status.code(), Some(64));
+}
