@@ -6,6 +6,7 @@
     reason = "tests stop at the first error, and look at what they made themselves"
 )]
 
+mod fuzz;
 mod notes;
 mod oracle;
 mod receipts;
