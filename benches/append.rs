@@ -8,6 +8,7 @@
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
     reason = "a measurement stops at the first error, and its figures are for reading"
 )]
 
@@ -17,7 +18,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use slagboom::ledger::{Body, Digest, Entry, EntryKind, commitment};
+use slagboom::archive::{Archive, VerifyOptions, verify};
+use slagboom::ledger::{
+    Batch, Body, Checkpoint, Digest, Entry, EntryKind, Note, Receipt, Signer, commitment, verify_inclusion,
+};
 use slagboom::store::{Derived, Opened, Options, Record, RequestKey, Store, Term, journal_alone};
 
 fn main() {
@@ -54,6 +58,9 @@ fn folder(name: &str) -> PathBuf {
 fn compare(batch: u64, records: u64) {
     let mut raw = Meter::default();
     let mut journal = Meter::default();
+    let mut signed = Meter::default();
+    let mut proved = Meter::default();
+    let signer = Signer::from_seed("bench.example/log".parse().unwrap(), &[1; 32]).unwrap();
     let mut whole = Meter::default();
     let root = folder("append");
     fs::create_dir_all(root.join("alone")).unwrap();
@@ -87,10 +94,23 @@ fn compare(batch: u64, records: u64) {
         let alone: Vec<Vec<Record>> = (0..round.len() as u64)
             .map(|index| (0..batch).map(|row| record(index * batch + row)).collect())
             .collect();
-        let dir = root.join("alone").join(rounds.to_string());
-        fs::create_dir(&dir).unwrap();
-        journal.measure(count, || journal_alone(&dir, &alone).unwrap());
-        fs::remove_dir_all(&dir).unwrap();
+        let fresh = |name: &str| {
+            let dir = root.join("alone").join(format!("{rounds}-{name}"));
+            fs::create_dir(&dir).unwrap();
+            dir
+        };
+        let dir = fresh("journal");
+        journal.measure(count, || journal_alone(&dir, &alone, |_| {}).unwrap());
+        let dir = fresh("signed");
+        signed.measure(count, || journal_alone(&dir, &alone, |batch| drop(sign(&signer, batch))).unwrap());
+        let dir = fresh("proved");
+        let mut bytes = 0;
+        proved.measure(count, || {
+            journal_alone(&dir, &alone, |batch| bytes += receipts(&signer, batch)).unwrap();
+        });
+        assert!(bytes > 0);
+        fs::remove_dir_all(root.join("alone")).unwrap();
+        fs::create_dir(root.join("alone")).unwrap();
         whole.measure(count, || {
             for batch in &round {
                 writer.append(batch).unwrap();
@@ -99,11 +119,29 @@ fn compare(batch: u64, records: u64) {
         rounds += 1;
     }
     drop((store, writer));
-    let disk = (size_of(&root.join("store/journal")), size_of(&root.join("store/sled")));
+    let disk = ["journal", "sled", "hashes"].map(|name| size_of(&root.join("store").join(name)));
     raw.print(batch, "raw append and fdatasync", &raw, None);
     journal.print(batch, "journal alone", &raw, None);
-    whole.print(batch, "journal and sled", &raw, Some((disk, payload as u64)));
+    signed.print(batch, "journal, tree and signature", &raw, None);
+    proved.print(batch, "the same with a receipt each", &raw, None);
+    whole.print(batch, "journal, tree and sled", &raw, Some((disk, payload as u64)));
     fs::remove_dir_all(&root).unwrap();
+}
+
+fn sign(signer: &Signer, batch: &Batch) -> Note {
+    let head = Checkpoint::new("bench.example/log", batch.size(), batch.after().root()).unwrap();
+    head.sign(signer).unwrap()
+}
+
+/// A receipt for every record of the batch; gives the bytes of all.
+fn receipts(signer: &Signer, batch: &Batch) -> usize {
+    let checkpoint = sign(signer, batch);
+    let first = batch.size() - batch.leaves().len() as u64;
+    let receipt = |index| {
+        let proof = batch.inclusion_proof(index).unwrap();
+        Receipt { index, proof, extra: vec![7; 200], checkpoint: checkpoint.clone() }.to_string().len()
+    };
+    (first..batch.size()).map(receipt).sum()
 }
 
 /// Start and memory of an empty log, and of one that grows large.
@@ -159,7 +197,54 @@ fn read_large(dir: &Path) {
     let start = Instant::now();
     assert!(store.check().unwrap().is_sound());
     println!("check of both copies: {:.0} records/s", store.size() as f64 / start.elapsed().as_secs_f64());
+    proofs(&store);
     println!("resident {} at the end", resident());
+    drop(store);
+    let archive = Archive::open_data(dir).unwrap();
+    for threads in [1, 2] {
+        let (start, cpu) = (Instant::now(), cpu());
+        let options = VerifyOptions { threads, ..VerifyOptions::default() };
+        let size = verify(&archive, &options, |_| {}).unwrap().size as f64;
+        let cpu = (self::cpu() - cpu).as_secs_f64();
+        let wall = start.elapsed().as_secs_f64();
+        println!(
+            "verify with bodies, {threads} threads: {:.0} records/s, {:.0} per core",
+            size / wall,
+            size / cpu
+        );
+    }
+}
+
+/// Proofs from the tiles in the files, of random places: first out of the page cache, then out of memory.
+fn proofs(store: &Store) {
+    let size = store.size();
+    let root = store.root();
+    for what in ["read from files", "again"] {
+        let mut times = Vec::new();
+        for row in 0..2_000_u64 {
+            let index = if what == "again" { 7_919 } else { row * 7_919 * 331 % size };
+            let start = Instant::now();
+            let proof = store.with_tree(size, |tree| tree.inclusion_proof(index)).unwrap();
+            times.push(start.elapsed());
+            let leaf = slagboom::ledger::leaf_hash(&store.record(index).unwrap().unwrap().entry_bytes);
+            verify_inclusion(&leaf, index, size, &proof, &root).unwrap();
+        }
+        print_percentiles(&format!("inclusion proof, {what}"), times);
+    }
+    let mut times = Vec::new();
+    for row in 0..2_000_u64 {
+        let old = 1 + row * 7_919 * 331 % size;
+        let start = Instant::now();
+        store.with_tree(size, |tree| tree.consistency_proof(old)).unwrap();
+        times.push(start.elapsed());
+    }
+    print_percentiles("consistency proof, read from files", times);
+}
+
+fn print_percentiles(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |percent: usize| times[times.len() * percent / 100].as_secs_f64() * 1e6;
+    println!("{what}: p50 {:.1} µs, p99 {:.1} µs", at(50), at(99));
 }
 
 #[derive(Default)]
@@ -182,10 +267,11 @@ impl Meter {
         self.records as f64 / self.wall.as_secs_f64()
     }
 
-    fn print(&self, batch: u64, what: &str, raw: &Meter, disk: Option<((u64, u64), u64)>) {
-        let ratio = disk.map_or("-".to_owned(), |((journal, sled), payload)| {
+    fn print(&self, batch: u64, what: &str, raw: &Meter, disk: Option<([u64; 3], u64)>) {
+        let ratio = disk.map_or("-".to_owned(), |(bytes, payload)| {
             let of = |bytes: u64| bytes as f64 / payload as f64;
-            format!("{:.2} ({:.2} + {:.2})", of(journal + sled), of(journal), of(sled))
+            let [journal, sled, hashes] = bytes.map(of);
+            format!("{:.2} ({journal:.2} + {sled:.2} + {hashes:.2})", of(bytes.iter().sum()))
         });
         println!(
             "| {batch} | {} | {what} | {:.0} | {:.2} | {:.2} | {ratio} |",

@@ -108,12 +108,16 @@ impl Writer {
 }
 
 /// Writes and syncs batches in a journal alone, without sled: what a measurement of the store is held
-/// against.
+/// against. Each batch is handed to `after` when it is on the disk.
 ///
 /// # Errors
 /// As [`Writer::append`].
 #[doc(hidden)]
-pub fn journal_alone(dir: &Path, batches: &[Vec<Record>]) -> Result<(), StoreError> {
+pub fn journal_alone(
+    dir: &Path,
+    batches: &[Vec<Record>],
+    mut after: impl FnMut(&Batch),
+) -> Result<(), StoreError> {
     let limits = Limits { segment_bytes: 64 << 20, reserve_bytes: 64 << 20 };
     let mut tree = Accumulator::new();
     let mut journal = Journal::create(dir, tree.clone(), (0, 0), Box::new(SystemDisk), limits)?;
@@ -121,6 +125,7 @@ pub fn journal_alone(dir: &Path, batches: &[Vec<Record>]) -> Result<(), StoreErr
         let prepared = prepare(batch, &tree)?;
         journal.write(&prepared.bytes, &tree)?;
         journal.sync()?;
+        after(&prepared.batch);
         tree = prepared.tree;
     }
     Ok(())
