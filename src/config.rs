@@ -68,6 +68,8 @@ pub struct Config {
     pub shutdown_grace_s: u64,
     /// Is gRPC reflection on?
     pub reflection: bool,
+    /// Is each read of the log a log line?
+    pub log_reads: bool,
     /// Which log lines to write, as `tracing` filters are written, such as `info` or `slagboom=debug`.
     pub log: String,
     /// How log lines look.
@@ -107,6 +109,9 @@ pub struct Layer {
     /// Answer gRPC reflection
     #[arg(long, value_name = "BOOL")]
     pub reflection: Option<bool>,
+    /// Write a log line for each read of the log: who, and by which method
+    #[arg(long, value_name = "BOOL")]
+    pub log_reads: Option<bool>,
     /// Which log lines to write, such as `info` or `slagboom=debug`
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -156,6 +161,7 @@ impl Default for Config {
             queue: 8_192,
             shutdown_grace_s: 30,
             reflection: true,
+            log_reads: false,
             log: "info".to_owned(),
             log_format: LogFormat::Human,
             unknown_variables: Vec::new(),
@@ -227,6 +233,7 @@ impl Config {
             self.log = log;
         }
         self.reflection = layer.reflection.unwrap_or(self.reflection);
+        self.log_reads = layer.log_reads.unwrap_or(self.log_reads);
         self.log_format = layer.log_format.unwrap_or(self.log_format);
         Ok(self)
     }
@@ -274,6 +281,7 @@ impl Environment {
                 Some("SHUTDOWN_GRACE_S") => {
                     layer.shutdown_grace_s = Some(number("SLAGBOOM_SHUTDOWN_GRACE_S", &value)?);
                 }
+                Some("LOG_READS") => layer.log_reads = Some(boolean("SLAGBOOM_LOG_READS", &value)?),
                 Some("REFLECTION") => layer.reflection = Some(boolean("SLAGBOOM_REFLECTION", &value)?),
                 Some("LOG") => layer.log = Some(value),
                 Some("LOG_FORMAT") => {

@@ -17,6 +17,8 @@ pub mod field {
     pub const REQUEST_ID: &str = "request_id";
     /// Who asked.
     pub const CALLER: &str = "caller";
+    /// Which method was called.
+    pub const METHOD: &str = "method";
     /// Place in the log.
     pub const SEQUENCE: &str = "sequence";
     /// What went wrong, in words.

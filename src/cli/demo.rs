@@ -19,8 +19,8 @@ use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
-use crate::server::{self, Listener, ServeError, ServeOptions};
-use crate::service::{LogKey, Service, Snapshot};
+use crate::server::{self, Listener, Opening, ServeError, ServeOptions};
+use crate::service::{Service, Snapshot};
 use crate::store::{Options, check_folder};
 
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
@@ -38,13 +38,7 @@ impl Demo {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         let rulebook = serve::in_force(rules::load(None)?)?;
-        let service = Arc::new(server::open(
-            Options::new(&data),
-            LogKey::default(),
-            rulebook,
-            Arc::new(System),
-            1_024,
-        )?);
+        let service = Arc::new(server::open(Opening::new(Options::new(&data), rulebook, Arc::new(System)))?);
         let daemon = Daemon::start(service.clone())?;
         print::out(&format!(
             "A daemon listens on {}, with its log in a temporary folder. It is asked:\n\n",

@@ -16,7 +16,7 @@ use crate::clock::System;
 use crate::config::{Config, Layer};
 use crate::rulebook::Rulebook;
 use crate::server::shutdown::Signals;
-use crate::server::{self, Listener, ServeOptions};
+use crate::server::{self, Listener, Opening, ServeOptions};
 use crate::service::{LogKey, Service};
 use crate::store::Options;
 use crate::telemetry::{self, field};
@@ -42,8 +42,13 @@ impl Serve {
         let rulebook = in_force(rules::load(config.rules.as_deref())?)?;
         let summary = of_rulebook(&rulebook);
         let key = LogKey { file: config.key.clone(), name: config.log_name.clone() };
-        let service = server::open(Options::new(&config.data), key, rulebook, Arc::new(System), config.queue)
-            .with_context(|| format!("the data folder `{}`", config.data.display()))?;
+        let service = server::open(Opening {
+            key,
+            queue: config.queue,
+            log_reads: config.log_reads,
+            ..Opening::new(Options::new(&config.data), rulebook, Arc::new(System))
+        })
+        .with_context(|| format!("the data folder `{}`", config.data.display()))?;
         for notice in service.notices() {
             warn!({ field::COUNT } = service.size(), "{notice}");
         }

@@ -30,19 +30,41 @@ use crate::{
     telemetry::field,
 };
 
+/// What a daemon's service is opened with.
+pub struct Opening {
+    /// The data folder and its limits.
+    pub store: Options,
+    /// The key of the log.
+    pub key: LogKey,
+    /// The rulebook to decide by.
+    pub rulebook: Rulebook,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How many checks may wait for the writer.
+    pub queue: usize,
+    /// Is each read of the log a log line?
+    pub log_reads: bool,
+}
+
+impl Opening {
+    /// The usual way to open this folder.
+    #[must_use]
+    pub fn new(store: Options, rulebook: Rulebook, clock: Arc<dyn Clock>) -> Self {
+        Self { store, key: LogKey::default(), rulebook, clock, queue: QUEUE_DEFAULT, log_reads: false }
+    }
+}
+
+/// Checks that may wait for the writer when nothing else is said.
+const QUEUE_DEFAULT: usize = 8_192;
+
 /// Opens the service over a data folder, with the wire's own way to read what is recorded.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(
-    store: Options,
-    key: LogKey,
-    rulebook: Rulebook,
-    clock: Arc<dyn Clock>,
-    queue: usize,
-) -> Result<Service, OpenError> {
+pub fn open(opening: Opening) -> Result<Service, OpenError> {
+    let Opening { store, key, rulebook, clock, queue, log_reads } = opening;
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
-    Service::open(ServiceOptions { store, key, rulebook, clock, queue, read, derive })
+    Service::open(ServiceOptions { store, key, rulebook, clock, queue, log_reads, read, derive })
 }
 
 /// Makes the key of a new log in a data folder on which no daemon runs.

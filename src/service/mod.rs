@@ -16,6 +16,7 @@ mod outbox;
 mod page;
 mod proofs;
 mod query;
+mod reads;
 mod recorded;
 mod refusal;
 mod rotate;
@@ -43,6 +44,8 @@ pub use notary::{Head, HeadError, Receipt, ReceiptKind};
 pub use outbox::Outbox;
 pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Evidence, Inclusion};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
+use reads::ReadCounts;
+pub use reads::Reads;
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
 pub use rotate::{make_key, rotate_key};
@@ -72,6 +75,8 @@ pub struct ServiceOptions {
     pub clock: Arc<dyn Clock>,
     /// How many checks may wait for the writer.
     pub queue: usize,
+    /// Is each read of the log a log line?
+    pub log_reads: bool,
     /// Reads the bytes of recorded requests.
     pub read: ReadRequest,
     /// Derives the indexes of a record; it goes through [`derive`] with the same `read`.
@@ -152,6 +157,9 @@ struct Core {
     readiness: watch::Sender<Readiness>,
     counts: Counts,
     notary: Arc<Notary>,
+    reads: ReadCounts,
+    /// Is each read of the log a log line?
+    log_reads: bool,
 }
 
 /// The way to the writer.
@@ -180,7 +188,7 @@ impl Service {
     /// # Errors
     /// [`OpenError`]; nothing is decided then.
     pub fn open(options: ServiceOptions) -> Result<Self, OpenError> {
-        let ServiceOptions { store, key, rulebook, clock, queue, read, derive } = options;
+        let ServiceOptions { store, key, rulebook, clock, queue, log_reads, read, derive } = options;
         let Opened { store, mut writer, notices } = Store::open(&store, derive)?;
         let mut state = fold(&store)?;
         let keys = KeyFiles::of(store.dir(), key.file.as_deref());
@@ -205,6 +213,8 @@ impl Service {
             readiness: watch::Sender::new(Readiness::Ready),
             counts: Counts::default(),
             notary,
+            reads: ReadCounts::default(),
+            log_reads,
         });
         // Not bounded: `room` is the bound, and it covers what the writer has taken but not answered.
         let (jobs, taken) = crossbeam_channel::unbounded();
@@ -246,6 +256,8 @@ impl Service {
             readiness: watch::Sender::new(Readiness::Draining),
             counts: Counts::default(),
             notary,
+            reads: ReadCounts::default(),
+            log_reads: false,
         });
         let room = Arc::new(Semaphore::new(0));
         room.close();

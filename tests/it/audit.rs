@@ -197,3 +197,25 @@ fn the_log_is_told_as_lines_and_as_a_table() {
     let args = ["export", "--data", text(&data), "--format", "csv", "--without-bodies", "--out", text(&out)];
     assert_eq!(slagboom(&args).status.code(), Some(64));
 }
+
+#[test]
+fn reads_are_counted_by_who_and_what() {
+    let server = TestServer::start();
+    let decision = block_on(check(&server, request("a"))).unwrap();
+    let url = server.address.to_string();
+    for _ in 0..3 {
+        let show = ["log", "show", &decision.decision_id, "--server", &url];
+        assert_eq!(slagboom(&show).status.code(), Some(0));
+    }
+    assert_eq!(slagboom(&["log", "list", "--server", &url]).status.code(), Some(0));
+    let output = slagboom(&["log", "reads", "--server", &url, "--format", "json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let rows: BTreeSet<(String, String)> = told["reads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["method"].as_str().unwrap().to_owned(), row["count"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected = [("GetDecision", "3"), ("ListDecisions", "1")];
+    assert_eq!(rows, expected.map(|(method, count)| (method.to_owned(), count.to_owned())).into());
+}

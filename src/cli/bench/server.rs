@@ -20,8 +20,8 @@ use super::load::Workload;
 use crate::clock::System;
 use crate::config::Listen;
 use crate::server::grpc::null::Null;
-use crate::server::{self, Listener, ServeOptions};
-use crate::service::{LogKey, Service};
+use crate::server::{self, Listener, Opening, ServeOptions};
+use crate::service::Service;
 use crate::store::Options;
 
 /// Which handler.
@@ -72,13 +72,10 @@ impl BenchServer {
             Kind::Null => None,
             Kind::Recorded => {
                 let rulebook = rules::load(None)?;
-                Some(Arc::new(server::open(
-                    Options::new(&self.data),
-                    LogKey::default(),
-                    rulebook,
-                    Arc::new(System),
-                    65_536,
-                )?))
+                Some(Arc::new(server::open(Opening {
+                    queue: 65_536,
+                    ..Opening::new(Options::new(&self.data), rulebook, Arc::new(System))
+                })?))
             }
         };
         let (tell, ended) = oneshot::channel::<()>();

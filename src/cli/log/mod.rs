@@ -1,6 +1,7 @@
 //! `slagboom log`: recorded decisions, found again.
 
 mod evidence;
+mod reads;
 mod sample;
 
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use self::evidence::EvidenceOf;
+use self::reads::Reads;
 use self::sample::Sample;
 use super::exit::{Done, Exit, Failure};
 use super::{Format, Language, answer, client, print};
@@ -46,6 +48,8 @@ enum Verb {
     Evidence(EvidenceOf),
     /// Draw a sample of decisions that anybody can draw again
     Sample(Sample),
+    /// Show who read the log since the daemon started
+    Reads(Reads),
 }
 
 #[derive(Args, Debug)]
@@ -120,6 +124,7 @@ impl Log {
             Verb::Show(show) => show.run(),
             Verb::Evidence(evidence) => evidence.run(),
             Verb::Sample(sample) => sample.run(),
+            Verb::Reads(reads) => reads.run(),
         }
     }
 }

@@ -220,6 +220,7 @@ fn echoed(request_id: &str) -> String {
     request_id.chars().take(REQUEST_ID_ECHOED).collect()
 }
 
-fn caller(extensions: &Extensions) -> Arc<str> {
+/// Who asks.
+pub(super) fn caller(extensions: &Extensions) -> Arc<str> {
     extensions.get::<Caller>().map_or_else(|| "unknown".into(), |caller| caller.0.clone())
 }

@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use tracing::error;
 
 use super::{
+    check::caller,
     convert,
     evidence::{EvidenceFile, evidence},
     render,
@@ -30,6 +31,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
+        self.count(&request, "GetDecision");
         let id = request.into_inner().decision_id;
         let recorded = self.read(move |service| show(service, &id)).await?;
         Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
@@ -39,6 +41,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::ListDecisionsRequest>,
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+        self.count(&request, "ListDecisions");
         let request = request.into_inner();
         let response = self.read(move |service| list(service, &request, PAGE_BYTES_MAX)).await?;
         Ok(Response::new(response))
@@ -48,14 +51,16 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::ReadEntriesRequest>,
     ) -> Result<Response<v1::ReadEntriesResponse>, Status> {
+        self.count(&request, "ReadEntries");
         let request = request.into_inner();
         Ok(Response::new(self.read(move |service| entries(service, &request)).await?))
     }
 
     async fn get_checkpoint(
         &self,
-        _: Request<v1::GetCheckpointRequest>,
+        request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        self.count(&request, "GetCheckpoint");
         Ok(Response::new(checkpoint(&self.0)))
     }
 
@@ -63,6 +68,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetInclusionProofRequest>,
     ) -> Result<Response<v1::GetInclusionProofResponse>, Status> {
+        self.count(&request, "GetInclusionProof");
         let v1::GetInclusionProofRequest { sequence, tree_size } = request.into_inner();
         let proof = self.read(move |service| service.inclusion(sequence, tree_size)).await?;
         Ok(Response::new(v1::GetInclusionProofResponse {
@@ -78,6 +84,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
+        self.count(&request, "GetConsistencyProof");
         let v1::GetConsistencyProofRequest { from_size, to_size } = request.into_inner();
         let proof = self.read(move |service| service.consistency(from_size, to_size)).await?;
         Ok(Response::new(v1::GetConsistencyProofResponse {
@@ -89,12 +96,27 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         }))
     }
 
+    async fn list_reads(
+        &self,
+        _: Request<v1::ListReadsRequest>,
+    ) -> Result<Response<v1::ListReadsResponse>, Status> {
+        let reads = self.0.reads().into_iter().map(|reads| v1::Reads {
+            caller: reads.caller.to_string(),
+            method: reads.method.to_owned(),
+            count: reads.count,
+            first_at: Some(convert::timestamp(reads.first_ms)),
+            last_at: Some(convert::timestamp(reads.last_ms)),
+        });
+        Ok(Response::new(v1::ListReadsResponse { reads: reads.collect() }))
+    }
+
     type GetEvidenceStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::GetEvidenceResponse, Status>>>;
 
     async fn get_evidence(
         &self,
         request: Request<v1::GetEvidenceRequest>,
     ) -> Result<Response<Self::GetEvidenceStream>, Status> {
+        self.count(&request, "GetEvidence");
         let id = request.into_inner().decision_id;
         let files = self.read(move |service| evidence(service, &id)).await?;
         let files = files.into_iter().map(|file| {
@@ -106,6 +128,10 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
 }
 
 impl DecisionLog {
+    fn count<T>(&self, request: &Request<T>, method: &'static str) {
+        self.0.count_read(&caller(request.extensions()), method);
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,

@@ -7,8 +7,8 @@ use slagboom::{
     config::Listen,
     proto::v1,
     rulebook::{Bundle, Rulebook, compile},
-    server::{self, Listener, ServeError, ServeOptions},
-    service::{LogKey, OpenError, Service},
+    server::{self, Listener, Opening, ServeError, ServeOptions},
+    service::{OpenError, Service},
     store::Options,
 };
 use tempfile::TempDir;
@@ -74,7 +74,10 @@ impl TestServer {
     fn start_on(folder: TempDir, setup: Setup) -> Self {
         let clock = Arc::new(Fixed::new(NOON_MS));
         let options = Options { reserve_bytes: setup.reserve_bytes, ..options(folder.path()) };
-        let service = server::open(options, LogKey::default(), setup.rulebook, clock.clone(), setup.queue);
+        let service = server::open(Opening {
+            queue: setup.queue,
+            ..Opening::new(options, setup.rulebook, clock.clone())
+        });
         let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
@@ -165,7 +168,7 @@ pub fn open(
     clock: Arc<Fixed>,
     queue: usize,
 ) -> Result<Service, OpenError> {
-    server::open(options(folder), LogKey::default(), rulebook, clock, queue)
+    server::open(Opening { queue, ..Opening::new(options(folder), rulebook, clock) })
 }
 
 fn options(folder: &Path) -> Options {
