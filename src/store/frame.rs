@@ -95,6 +95,21 @@ pub(super) struct RecordRef<'a> {
 
 /// The record at the front of `bytes`, and what follows it; nothing when a checksum is wrong.
 pub(super) fn split_record(bytes: &[u8]) -> Option<(RecordRef<'_>, &[u8])> {
+    split_record_by(bytes, split_frame)
+}
+
+/// The same where the checksums were found right a moment ago.
+fn split_checked_record(bytes: &[u8]) -> Option<(RecordRef<'_>, &[u8])> {
+    split_record_by(bytes, |bytes, kind| {
+        let (found, payload, _, rest) = frame_at(bytes)?;
+        (found == kind).then_some((payload, rest))
+    })
+}
+
+fn split_record_by<'a>(
+    bytes: &'a [u8],
+    split_frame: impl Fn(&'a [u8], u8) -> Option<(&'a [u8], &'a [u8])>,
+) -> Option<(RecordRef<'a>, &'a [u8])> {
     let (entry, rest) = split_frame(bytes, ENTRY)?;
     let (body, rest) = match rest.first() {
         Some(&ERASED) => {
@@ -125,19 +140,38 @@ pub(super) fn erased_frame(length: usize) -> Vec<u8> {
 }
 
 fn split_frame(bytes: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
-    let mut reader = Reader::new(bytes);
-    let head: [u8; 5] = reader.array()?;
-    let crc = reader.u32()?;
-    let [found, length @ ..] = head;
-    let payload = reader.slice(usize::try_from(u32::from_be_bytes(length)).ok()?)?;
+    let (found, payload, crc, rest) = frame_at(bytes)?;
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&head);
+    hasher.update(bytes.get(..5)?);
     hasher.update(payload);
-    (found == kind && hasher.finalize() == crc).then_some((payload, reader.rest))
+    (found == kind && hasher.finalize() == crc).then_some((payload, rest))
+}
+
+/// The frame at the front of `bytes` as its length has it: kind, payload and checksum, and what follows.
+fn frame_at(bytes: &[u8]) -> Option<(u8, &[u8], u32, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let [kind] = reader.array()?;
+    let length = reader.u32()?;
+    let crc = reader.u32()?;
+    let payload = reader.slice(usize::try_from(length).ok()?)?;
+    Some((kind, payload, crc, reader.rest))
 }
 
 /// The records of `bytes`, which hold `count` of them and nothing else; nothing when that is not so.
 pub(super) fn split_records(bytes: &[u8], count: u32) -> Option<Vec<RecordRef<'_>>> {
+    split_records_by(bytes, count, split_record)
+}
+
+/// The same where [`split_records`] found that it is so, without looking at checksums again.
+pub(super) fn split_checked_records(bytes: &[u8], count: u32) -> Vec<RecordRef<'_>> {
+    split_records_by(bytes, count, split_checked_record).unwrap_or_default()
+}
+
+fn split_records_by<'a>(
+    bytes: &'a [u8],
+    count: u32,
+    split_record: impl Fn(&'a [u8]) -> Option<(RecordRef<'a>, &'a [u8])>,
+) -> Option<Vec<RecordRef<'a>>> {
     // A count that was made up must not reserve memory: each record takes two headers and a salt at least.
     if usize::try_from(count).ok()? > bytes.len() / record_length(0, 0) {
         return None;

@@ -8,7 +8,8 @@ use crate::ledger::{Accumulator, Digest, leaf_hash};
 use crate::store::bytes::{Reader, seal, unseal};
 use crate::store::error::StoreError;
 use crate::store::frame::{
-    BATCH_HEADER_LENGTH, BATCH_MAGIC, BatchHeader, RecordRef, split_record, split_records,
+    BATCH_HEADER_LENGTH, BATCH_MAGIC, BatchHeader, RecordRef, split_checked_records, split_record,
+    split_records,
 };
 
 const MAGIC: [u8; 8] = *b"SLAGJRNL";
@@ -170,7 +171,7 @@ impl SegmentReader {
 
     /// The records of the batch that [`SegmentReader::step`] gave last, in order.
     pub(super) fn records(&self) -> Vec<RecordRef<'_>> {
-        split_records(&self.frames, self.header.count).unwrap_or_default()
+        split_checked_records(&self.frames, self.header.count)
     }
 
     /// The bytes of all frames of that batch.
