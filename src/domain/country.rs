@@ -62,8 +62,12 @@ impl FromStr for Country {
 
     /// Two upper-case letters; lower case is refused, as a caller that sends it has not looked the code up.
     fn from_str(text: &str) -> Result<Self, CountryError> {
-        if let Some(at) =
-            COUNTRIES.binary_search_by(|row| row.0.cmp(text)).ok().and_then(|at| u8::try_from(at).ok())
+        // Every request names several: two bytes are one number, and no text is compared.
+        let number = |code: &str| code.as_bytes().try_into().ok().map(u16::from_be_bytes);
+        let asked = number(text);
+        if asked.is_some()
+            && let Ok(at) = COUNTRIES.binary_search_by(|row| number(row.0).cmp(&asked))
+            && let Ok(at) = u8::try_from(at)
         {
             return Ok(Self(at));
         }

@@ -1,5 +1,7 @@
 //! Parsing a request, field by field.
 
+use std::fmt::{self, Display};
+
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
@@ -19,6 +21,19 @@ use crate::domain::vocabulary::{ListId, RegionMismatch, Vocabulary, Word, Words}
 pub(super) struct Parser<'a> {
     vocabulary: &'a Vocabulary,
     violations: Vec<FieldViolation>,
+}
+
+/// The path of a field of a goods line.
+#[derive(Clone, Copy)]
+struct GoodsField {
+    at: usize,
+    name: &'static str,
+}
+
+impl Display for GoodsField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "goods[{}].{}", self.at, self.name)
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -81,8 +96,10 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn fail(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
-        self.violations.push(FieldViolation { field: field.into(), reason, description: description.into() });
+    /// Says what is wrong. Paths of fields are put together here, and so only for what is wrong.
+    fn fail(&mut self, field: impl Display, reason: &'static str, description: impl Into<String>) {
+        let field = field.to_string();
+        self.violations.push(FieldViolation { field, reason, description: description.into() });
     }
 
     fn request_id(&mut self, raw: &RawRequest) -> Option<Box<str>> {
@@ -96,7 +113,7 @@ impl<'a> Parser<'a> {
         Some(text.into())
     }
 
-    fn date(&mut self, field: &str, text: &str) -> Option<jiff::civil::Date> {
+    fn date(&mut self, field: impl Display, text: &str) -> Option<jiff::civil::Date> {
         if text.is_empty() {
             self.fail(field, "REQUIRED", "a civil day such as `2022-02-26` is required");
             return None;
@@ -144,13 +161,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unknown_word(&mut self, field: &str, text: &str, words: &Words) {
+    fn unknown_word(&mut self, field: impl Display, text: &str, words: &Words) {
         let clipped: String = text.chars().take(40).collect();
         let known: Vec<String> = words.ids().map(|id| format!("`{id}`")).collect();
         self.fail(field, "UNKNOWN_WORD", format!("`{clipped}` is not one of {}", known.join(", ")));
     }
 
-    fn country(&mut self, field: &str, text: &str) -> Option<Country> {
+    fn country(&mut self, field: impl Display, text: &str) -> Option<Country> {
         if text.is_empty() {
             self.fail(field, "REQUIRED", "an ISO 3166-1 alpha-2 country code is required");
             return None;
@@ -161,8 +178,8 @@ impl<'a> Parser<'a> {
     /// A place; `at` is the path of the object that holds `country` and `region`.
     fn place(
         &mut self,
-        country_field: &str,
-        region_field: &str,
+        country_field: impl Display,
+        region_field: impl Display,
         country: &str,
         region: Option<&str>,
         address: Option<&str>,
@@ -262,13 +279,13 @@ impl<'a> Parser<'a> {
             let line = if raw.line == 0 { u32::try_from(at + 1).unwrap_or(u32::MAX) } else { raw.line };
             if line > LINE_NUMBER_MAX {
                 self.fail(
-                    format!("goods[{at}].line"),
+                    format_args!("goods[{at}].line"),
                     "LINE_NUMBER",
                     format!("a line number is a whole number from 1 to {LINE_NUMBER_MAX}, or left out"),
                 );
             } else if !seen.insert(line) {
                 self.fail(
-                    format!("goods[{at}].line"),
+                    format_args!("goods[{at}].line"),
                     "DUPLICATE",
                     format!("line number `{line}` stands twice"),
                 );
@@ -281,7 +298,7 @@ impl<'a> Parser<'a> {
     }
 
     fn goods_line(&mut self, at: usize, line: u32, raw: &RawGoods) -> Option<GoodsLine> {
-        let field = |name: &str| format!("goods[{at}].{name}");
+        let field = |name| GoodsField { at, name };
         let classification = Classification::parse(raw.code.as_deref())
             .map_err(|error| self.fail(field("code"), "CODE", error.to_string()))
             .ok();
@@ -305,7 +322,7 @@ impl<'a> Parser<'a> {
         if unit.is_empty() {
             self.fail(field("unit"), "REQUIRED", "a unit such as `pcs` or `kg` is required");
         } else {
-            self.check_text(&field("unit"), unit, SHORT_BYTES_MAX, false);
+            self.check_text(field("unit"), unit, SHORT_BYTES_MAX, false);
         }
         let value = if raw.value.is_empty() {
             self.fail(field("value"), "REQUIRED", "the value of the line is required");
@@ -325,15 +342,15 @@ impl<'a> Parser<'a> {
                 .ok()
         };
         let description = raw.description.as_deref().unwrap_or_default();
-        self.check_text(&field("description"), description, TEXT_BYTES_MAX, true);
+        self.check_text(field("description"), description, TEXT_BYTES_MAX, true);
         self.check_text(
-            &field("classified_by"),
+            field("classified_by"),
             raw.classified_by.as_deref().unwrap_or_default(),
             SHORT_BYTES_MAX,
             false,
         );
         if let Some(text) = raw.classified_on.as_deref().filter(|text| !text.is_empty()) {
-            self.date(&field("classified_on"), text);
+            self.date(field("classified_on"), text);
         }
         Some(GoodsLine {
             line,
@@ -351,7 +368,7 @@ impl<'a> Parser<'a> {
         let Some(raw) = raw else { return Some(None) };
         if raw.len() > ITEMS_MAX {
             self.fail(
-                format!("goods[{at}].annex_items"),
+                format_args!("goods[{at}].annex_items"),
                 "TOO_MANY",
                 format!("at most {ITEMS_MAX} annex items"),
             );
@@ -374,7 +391,7 @@ impl<'a> Parser<'a> {
                         .collect();
                     let rule =
                         format!("`{clipped}` is no annex of the rulebook; it knows {}", known.join(", "));
-                    self.fail(format!("goods[{at}].annex_items[{item_at}]"), "UNKNOWN_ANNEX", rule);
+                    self.fail(format_args!("goods[{at}].annex_items[{item_at}]"), "UNKNOWN_ANNEX", rule);
                 }
             }
         }
@@ -404,18 +421,18 @@ impl<'a> Parser<'a> {
             }
         }
         for (at, party) in raw.parties.iter().enumerate() {
-            let field = format!("parties[{at}]");
+            let field = format_args!("parties[{at}]");
             let text = party.role.as_deref().unwrap_or_default();
             match Role::parse(text) {
                 Some(role) if !named.iter().any(|(_, taken, _)| *taken == role) => {
-                    parties.extend(self.party(&field, role, party, known));
+                    parties.extend(self.party(field, role, party, known));
                 }
                 _ => {
                     let clipped: String = text.chars().take(40).collect();
                     let rule = format!(
                         "`{clipped}` is not one of `buyer`, `intermediate_consignee`, `forwarder`, `broker`, `bank`"
                     );
-                    self.fail(format!("{field}.role"), "UNKNOWN_WORD", rule);
+                    self.fail(format_args!("{field}.role"), "UNKNOWN_WORD", rule);
                 }
             }
         }
@@ -424,22 +441,21 @@ impl<'a> Parser<'a> {
 
     fn party(
         &mut self,
-        field: &str,
+        field: impl Display,
         role: Role,
         raw: &RawParty,
         known: [(Option<Place>, Option<&str>); 2],
     ) -> Option<Party> {
-        let name_field = format!("{field}.name");
+        let name_field = format_args!("{field}.name");
         let mut normal_name = Box::default();
-        if self.check_text(&name_field, &raw.name, NAME_BYTES_MAX, false) {
+        if self.check_text(name_field, &raw.name, NAME_BYTES_MAX, false) {
             normal_name = name::normalise(&raw.name);
             if normal_name.is_empty() {
                 self.fail(name_field, "REQUIRED", "a name with at least one letter or digit is required");
             }
         }
-        let country_field = format!("{field}.country");
-        let region_field = format!("{field}.region");
-        let place = self.place(&country_field, &region_field, &raw.country, raw.region.as_deref(), None)?;
+        let (country_field, region_field) = (format_args!("{field}.country"), format_args!("{field}.region"));
+        let place = self.place(country_field, region_field, &raw.country, raw.region.as_deref(), None)?;
         // A party in the region of the destination or of the use, or written with the country of one of them and no
         // region of its own, is taken to be there: what is said of the area is said of it too. A party written RU
         // beside a destination in Crimea written UA is in Russia.
@@ -467,7 +483,7 @@ impl<'a> Parser<'a> {
         for (at, text) in raw.iter().enumerate() {
             match vocabulary.claims.find(text) {
                 Some(word) => claims.push(word),
-                None => self.unknown_word(&format!("exemption_claims[{at}]"), text, &vocabulary.claims),
+                None => self.unknown_word(format_args!("exemption_claims[{at}]"), text, &vocabulary.claims),
             }
         }
         claims
@@ -493,11 +509,11 @@ impl<'a> Parser<'a> {
         }
         let mut numbers = Vec::with_capacity(raw.len());
         for (at, text) in raw.iter().enumerate() {
-            let path = format!("{field}[{at}]");
+            let path = format_args!("{field}[{at}]");
             let text = text.trim();
             if text.is_empty() {
                 self.fail(path, "REQUIRED", "a licence number is required");
-            } else if self.check_text(&path, text, SHORT_BYTES_MAX, false) {
+            } else if self.check_text(path, text, SHORT_BYTES_MAX, false) {
                 numbers.push(text.into());
             }
         }
@@ -511,7 +527,7 @@ impl<'a> Parser<'a> {
         }
         raw.iter()
             .enumerate()
-            .filter_map(|(at, text)| self.country(&format!("transit_countries[{at}]"), text))
+            .filter_map(|(at, text)| self.country(format_args!("transit_countries[{at}]"), text))
             .collect()
     }
 
@@ -521,9 +537,9 @@ impl<'a> Parser<'a> {
     }
 
     /// Length and control characters; line breaks and tabs are free text only.
-    fn check_text(&mut self, field: &str, text: &str, bytes_max: usize, lines: bool) -> bool {
+    fn check_text(&mut self, field: impl Display, text: &str, bytes_max: usize, lines: bool) -> bool {
         if text.len() > bytes_max {
-            self.fail(field, "TOO_LONG", format!("{} bytes are more than {bytes_max}", text.len()));
+            self.fail(&field, "TOO_LONG", format!("{} bytes are more than {bytes_max}", text.len()));
             return false;
         }
         let allowed = |c: char| lines && matches!(c, '\n' | '\r' | '\t');
