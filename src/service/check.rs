@@ -1,6 +1,7 @@
 //! A check: one question, one recorded answer.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
@@ -29,6 +30,7 @@ use crate::{
     },
     engine::{self, Assessment, Decision, Known},
     ledger::Digest,
+    rulebook::Rulebook,
     screening,
     store::{RequestKey, Term},
     telemetry::field,
@@ -315,36 +317,42 @@ pub(super) fn assess(
     export: &ProposedExport,
     known_at: Timestamp,
 ) -> Result<Assessment, Refusal> {
-    guarded(|| {
-        let book = &snapshot.rulebook;
-        // The daemon has no party lists of its own yet, beside those of the rulebook.
-        let hits = screening::exact(book, export, &[]);
-        let rates = ExchangeRates::default();
-        engine::assess(&engine::Question {
-            book,
-            export,
-            known: Known::At(known_at),
-            hits: &hits,
-            rates: &rates,
-        })
-    })
+    guarded(|| assessed(&snapshot.rulebook, export, known_at))
 }
 
-/// Until the daemon has a register of its own, no licence is known to it and no general authorisation is registered.
 pub(super) fn settle(
     snapshot: &Snapshot,
     export: &ProposedExport,
     assessment: &Assessment,
 ) -> Result<Decision, Refusal> {
-    guarded(|| engine::settle(&snapshot.rulebook, export, &Standing::default(), assessment))
+    guarded(|| settled(&snapshot.rulebook, export, assessment))
+}
+
+/// What law makes of an export, for a check and for its replay alike.
+pub(super) fn assessed(book: &Rulebook, export: &ProposedExport, known_at: Timestamp) -> Assessment {
+    // The daemon has no party lists of its own yet, beside those of the rulebook.
+    let hits = screening::exact(book, export, &[]);
+    let rates = ExchangeRates::default();
+    let known = Known::At(known_at);
+    engine::assess(&engine::Question { book, export, known, hits: &hits, rates: &rates })
+}
+
+/// What papers make of that. Until the daemon has a register of its own, no licence is known to it and no general
+/// authorisation is registered.
+pub(super) fn settled(book: &Rulebook, export: &ProposedExport, assessment: &Assessment) -> Decision {
+    engine::settle(book, export, &Standing::default(), assessment)
 }
 
 /// A fault in one decision must not take the others down: no answer is given to it, and so no permission.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        error!({ field::ERROR } = text, "a decision failed");
+        error!({ field::ERROR } = panic_text(&*panic), "a decision failed");
         Refusal::Internal
     })
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

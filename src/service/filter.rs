@@ -14,7 +14,7 @@ use crate::{
         code::{Classification, CodeScope, Relation},
         name,
         outcome::Outcome,
-        request::{FieldViolation, NAME_BYTES_MAX, RawRequest, SHORT_BYTES_MAX},
+        request::{FieldViolation, NAME_BYTES_MAX, RawGoods, RawRequest, SHORT_BYTES_MAX},
     },
     ledger::Entry,
     store::Term,
@@ -234,23 +234,51 @@ impl Filter {
     /// Does the filter take this record, made at `time_ms`?
     #[must_use]
     pub fn takes(&self, record: &Findable<'_>, time_ms: i64) -> bool {
-        let request = record.request;
+        self.takes_entry(record.outcome, time_ms)
+            && self.takes_rules(record.rules)
+            && self.takes_request(record.request)
+    }
+
+    /// Does it take what the entry alone says?
+    #[must_use]
+    pub fn takes_entry(&self, outcome: Outcome, time_ms: i64) -> bool {
         self.from_ms.is_none_or(|from| time_ms >= from)
             && self.until_ms.is_none_or(|until| time_ms < until)
-            && self.outcome.is_none_or(|outcome| outcome == record.outcome)
-            && self.rule.as_deref().is_none_or(|rule| record.rules.contains(rule))
-            && self.exporter.as_ref().is_none_or(|name| exporter(request).as_ref() == Some(name))
+            && self.outcome.is_none_or(|asked| asked == outcome)
+    }
+
+    /// Does it look at the rules that fired?
+    #[must_use]
+    pub const fn looks_at_rules(&self) -> bool {
+        self.rule.is_some()
+    }
+
+    /// Does it take a decision with these rules?
+    #[must_use]
+    pub fn takes_rules(&self, rules: &BTreeSet<&str>) -> bool {
+        self.rule.as_deref().is_none_or(|rule| rules.contains(rule))
+    }
+
+    /// Does it look at the request?
+    #[must_use]
+    pub const fn looks_at_request(&self) -> bool {
+        self.exporter.is_some() || self.party.is_some() || self.destination.is_some() || self.code.is_some()
+    }
+
+    /// Does it take this request?
+    #[must_use]
+    pub fn takes_request(&self, request: &RawRequest) -> bool {
+        let code_of = |goods: &RawGoods| Classification::parse(goods.code.as_deref()).ok();
+        self.exporter.as_ref().is_none_or(|name| exporter(request).as_ref() == Some(name))
             && self.party.as_ref().is_none_or(|name| parties(request).any(|party| party == *name))
             && self
                 .destination
                 .as_deref()
                 .is_none_or(|place| destinations(request).any(|there| there == place))
-            && self.code.as_ref().is_none_or(|code| {
-                request
-                    .goods
-                    .iter()
-                    .any(|goods| code.takes(Classification::parse(goods.code.as_deref()).ok().as_ref()))
-            })
+            && self
+                .code
+                .as_ref()
+                .is_none_or(|code| request.goods.iter().any(|goods| code.takes(code_of(goods).as_ref())))
     }
 }
 

@@ -82,8 +82,13 @@ impl Snapshot {
     /// Is the same law known at both instants?
     #[must_use]
     pub fn knows_the_same(&self, a: Timestamp, b: Timestamp) -> bool {
-        let known = |at: Timestamp| self.moments.partition_point(|moment| *moment <= at);
-        a == b || known(a) == known(b)
+        a == b || self.era(a) == self.era(b)
+    }
+
+    /// The span of time to which an instant belongs, counted from 0; in one span, the same law is known.
+    #[must_use]
+    pub fn era(&self, at: Timestamp) -> usize {
+        self.moments.partition_point(|moment| *moment <= at)
     }
 }
 
