@@ -19,6 +19,7 @@ mod query;
 mod reads;
 mod recorded;
 mod refusal;
+pub mod replay;
 mod rotate;
 mod snapshot;
 mod writer;

@@ -18,6 +18,8 @@ mod cli;
 mod crash;
 mod ledger;
 mod oracle;
+#[cfg(feature = "daemon")]
+mod replay;
 mod rulebook;
 #[cfg(feature = "daemon")]
 mod server;

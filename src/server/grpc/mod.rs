@@ -3,6 +3,7 @@
 mod check;
 pub mod codec;
 pub mod convert;
+mod essence;
 mod evidence;
 mod frame;
 mod log;
@@ -17,6 +18,7 @@ use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use check::{Answers, ExportControl};
+pub use essence::essence;
 pub use evidence::{EvidenceFile, evidence};
 pub use log::{DecisionLog, list, show};
 use server::export_control_service_server::ExportControlServiceServer;
@@ -26,7 +28,7 @@ use crate::{
     domain::request::RawRequest,
     ledger::{Body, Entry},
     proto::{DESCRIPTOR_SET, v1, v1::decision_log_service_server::DecisionLogServiceServer},
-    service::{self, Outbox, Reply, Service},
+    service::{self, Outbox, Reply, Service, replay::Wire},
     store::Derived,
 };
 
@@ -74,6 +76,9 @@ pub fn with_reflection(routes: Routes) -> Result<Routes, ReflectionError> {
 pub fn read_request(bytes: &[u8]) -> Option<RawRequest> {
     v1::CheckExportRequest::decode(bytes).ok().map(convert::raw_request)
 }
+
+/// How a replay reads the requests of the record.
+pub const WIRE: Wire = Wire { read: read_request, essence: Some(essence) };
 
 /// Derives what a record is found by, for the store to build its indexes anew.
 #[must_use]
