@@ -23,3 +23,7 @@ pub const HEADER_BYTES_MAX: u32 = 16 << 10;
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// A connection that does not answer for this long is closed.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Most messages of a replay that wait for its client; then the replay waits.
+pub const REPLAY_WINDOW_MAX: usize = 256;
+/// A client that takes nothing of a replay for this long is cut off: it would keep others from theirs.
+pub const REPLAY_STALL_MAX: Duration = Duration::from_mins(1);

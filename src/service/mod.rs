@@ -144,6 +144,8 @@ pub struct Service {
     queue: Queue,
     writer: Mutex<Option<JoinHandle<()>>>,
     notices: Vec<Notice>,
+    /// Bounds the replays that run at a time.
+    replays: Arc<Semaphore>,
 }
 
 /// What asking, reading and writing share.
@@ -222,7 +224,7 @@ impl Service {
         let scribe = Scribe { core: core.clone(), writer, jobs: taken, state, salts, signer };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || scribe.run())?;
         let queue = Queue { jobs, room: Arc::new(Semaphore::new(queue.max(1))) };
-        Ok(Self { core, queue, writer: Mutex::new(Some(thread)), notices })
+        Ok(Self { core, queue, writer: Mutex::new(Some(thread)), notices, replays: replay::room() })
     }
 
     /// Opens a data folder to read from it, under the rulebook that its log says is in force. Nothing is recorded, and
@@ -263,7 +265,7 @@ impl Service {
         let room = Arc::new(Semaphore::new(0));
         room.close();
         let queue = Queue { jobs: crossbeam_channel::unbounded().0, room };
-        Ok(Self { core, queue, writer: Mutex::new(None), notices })
+        Ok(Self { core, queue, writer: Mutex::new(None), notices, replays: replay::room() })
     }
 
     /// What the store mended while it opened, for the operator.

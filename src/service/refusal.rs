@@ -33,6 +33,12 @@ pub enum Refusal {
     /// Too many checks wait for the disk.
     #[error("too many checks wait; come back with the same request id")]
     QueueFull,
+    /// Another replay runs.
+    #[error("another replay runs; come back when it is done")]
+    ReplayBusy,
+    /// The client of a replay takes nothing of what it has to say.
+    #[error("nothing was taken of what the replay has to say")]
+    ReplayStalled,
     /// The daemon is about to end.
     #[error("the daemon is shutting down; ask again with the same request id")]
     Draining,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prost::Message;
 use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
@@ -11,19 +12,31 @@ use super::{
     check::caller,
     convert,
     evidence::{EvidenceFile, evidence},
-    render,
+    render, replay,
     status::status,
 };
 use crate::{
+    domain::outcome::Outcome,
     proto::v1::{self, decision_log_service_server},
-    server::limits::PAGE_BYTES_MAX,
+    server::{Draining, limits::PAGE_BYTES_MAX},
     service::{Found, RawFilter, Refusal, Service},
     telemetry::field,
 };
 
 /// The service; it reads on threads of its own, so that a search holds no check up.
 #[derive(Clone)]
-pub struct DecisionLog(pub Arc<Service>);
+pub struct DecisionLog {
+    service: Arc<Service>,
+    draining: Draining,
+}
+
+impl DecisionLog {
+    /// The service, which ends its long answers when the daemon drains.
+    #[must_use]
+    pub const fn new(service: Arc<Service>, draining: Draining) -> Self {
+        Self { service, draining }
+    }
+}
 
 #[tonic::async_trait]
 impl decision_log_service_server::DecisionLogService for DecisionLog {
@@ -61,7 +74,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
         self.count(&request, "GetCheckpoint");
-        Ok(Response::new(checkpoint(&self.0)))
+        Ok(Response::new(checkpoint(&self.service)))
     }
 
     async fn get_inclusion_proof(
@@ -100,7 +113,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         _: Request<v1::ListReadsRequest>,
     ) -> Result<Response<v1::ListReadsResponse>, Status> {
-        let reads = self.0.reads().into_iter().map(|reads| v1::Reads {
+        let reads = self.service.reads().into_iter().map(|reads| v1::Reads {
             caller: reads.caller.to_string(),
             method: reads.method.to_owned(),
             count: reads.count,
@@ -125,18 +138,29 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         });
         Ok(Response::new(tokio_stream::iter(files.collect::<Vec<_>>())))
     }
+
+    type ReplayDecisionsStream = replay::Said;
+
+    async fn replay_decisions(
+        &self,
+        request: Request<v1::ReplayDecisionsRequest>,
+    ) -> Result<Response<replay::Said>, Status> {
+        self.count(&request, "ReplayDecisions");
+        let said = replay::stream(&self.service, &self.draining, request.into_inner());
+        said.map(Response::new).map_err(|refusal| status(&refusal))
+    }
 }
 
 impl DecisionLog {
     fn count<T>(&self, request: &Request<T>, method: &'static str) {
-        self.0.count_read(&caller(request.extensions()), method);
+        self.service.count_read(&caller(request.extensions()), method);
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Status> {
-        let service = self.0.clone();
+        let service = self.service.clone();
         let read = spawn_blocking(move || work(&service)).await;
         let read = read.unwrap_or_else(|fault| {
             error!({ field::ERROR } = %fault, "reading failed");
@@ -189,7 +213,16 @@ pub fn list(
     request: &v1::ListDecisionsRequest,
     bytes_max: usize,
 ) -> Result<v1::ListDecisionsResponse, Refusal> {
-    let filter = filter(request)?;
+    let filter = filter(v1::DecisionFilter {
+        exporter: request.exporter.clone(),
+        party: request.party.clone(),
+        destination: request.destination.clone(),
+        eccn: request.eccn.clone(),
+        outcome: request.outcome,
+        rule: request.rule.clone(),
+        recorded_from: request.recorded_from,
+        recorded_until: request.recorded_until,
+    })?;
     let told = |found| {
         let told = tell(found)?;
         let length = told.encoded_len();
@@ -218,26 +251,31 @@ fn tell(found: Found) -> Result<v1::RecordedDecision, Refusal> {
     })
 }
 
-fn filter(request: &v1::ListDecisionsRequest) -> Result<RawFilter, Refusal> {
-    let outcome = match v1::Outcome::try_from(request.outcome) {
-        Ok(outcome) => convert::outcome_from(outcome),
-        Err(_) => {
-            return Err(Refusal::field("outcome", "UNKNOWN", format!("`{}` is no outcome", request.outcome)));
-        }
-    };
-    let instant_ms = |name: &str, at: Option<&prost_types::Timestamp>| match at.map(convert::instant) {
+/// Reads which decisions are asked for.
+pub(super) fn filter(filter: v1::DecisionFilter) -> Result<RawFilter, Refusal> {
+    let from_ms = instant("recorded_from", filter.recorded_from.as_ref())?.map(Timestamp::as_millisecond);
+    let until_ms = instant("recorded_until", filter.recorded_until.as_ref())?.map(Timestamp::as_millisecond);
+    let outcome = outcome("outcome", filter.outcome)?;
+    let v1::DecisionFilter { exporter, party, destination, eccn, rule, .. } = filter;
+    Ok(RawFilter { exporter, party, destination, eccn, outcome, rule, from_ms, until_ms })
+}
+
+/// Reads an optional outcome.
+pub(super) fn outcome(field: &str, number: i32) -> Result<Option<Outcome>, Refusal> {
+    match v1::Outcome::try_from(number) {
+        Ok(outcome) => Ok(convert::outcome_from(outcome)),
+        Err(_) => Err(Refusal::field(field, "UNKNOWN", format!("`{number}` is no outcome"))),
+    }
+}
+
+/// Reads an optional instant.
+pub(super) fn instant(
+    field: &str,
+    at: Option<&prost_types::Timestamp>,
+) -> Result<Option<Timestamp>, Refusal> {
+    match at.map(convert::instant) {
         None => Ok(None),
-        Some(Some(at)) => Ok(Some(at.as_millisecond())),
-        Some(None) => Err(Refusal::field(name, "INSTANT", "not an instant of the years that there are")),
-    };
-    Ok(RawFilter {
-        exporter: request.exporter.clone(),
-        party: request.party.clone(),
-        destination: request.destination.clone(),
-        eccn: request.eccn.clone(),
-        outcome,
-        rule: request.rule.clone(),
-        from_ms: instant_ms("recorded_from", request.recorded_from.as_ref())?,
-        until_ms: instant_ms("recorded_until", request.recorded_until.as_ref())?,
-    })
+        Some(Some(at)) => Ok(Some(at)),
+        Some(None) => Err(Refusal::field(field, "INSTANT", "not an instant of the years that there are")),
+    }
 }

@@ -9,6 +9,7 @@ mod frame;
 mod log;
 pub mod null;
 pub mod render;
+mod replay;
 pub mod status;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use check::{Answers, ExportControl};
 pub use essence::essence;
 pub use evidence::{EvidenceFile, evidence};
 pub use log::{DecisionLog, list, show};
+pub use replay::{said, summary};
 use server::export_control_service_server::ExportControlServiceServer;
 
 use super::{Draining, limits::MESSAGE_BYTES_MAX};
@@ -52,8 +54,8 @@ pub const SERVICE_NAMES: [&str; 2] = ["slagboom.v1.ExportControlService", "slagb
 /// Our services on the thread whose outbox this is.
 #[must_use]
 pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, draining: Draining) -> Routes {
+    let log = DecisionLog::new(service.clone(), draining.clone());
     let control = ExportControl::new(service.clone(), outbox, draining);
-    let log = DecisionLog(service.clone());
     Routes::new(ExportControlServiceServer::new(control).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(DecisionLogServiceServer::new(log).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }

@@ -85,6 +85,8 @@ impl Shape {
                 (Code::AlreadyExists, "REQUEST_ID_REUSED", pairs(&ids))
             }
             Refusal::QueueFull => (Code::ResourceExhausted, "QUEUE_FULL", HashMap::new()),
+            Refusal::ReplayBusy => (Code::ResourceExhausted, "REPLAY_BUSY", HashMap::new()),
+            Refusal::ReplayStalled => (Code::Aborted, "REPLAY_STALLED", HashMap::new()),
             Refusal::Draining => (Code::Unavailable, "DRAINING", HashMap::new()),
             Refusal::StoreUnavailable => (Code::Unavailable, "STORE_UNAVAILABLE", HashMap::new()),
             Refusal::RecordDamaged { sequence } => {

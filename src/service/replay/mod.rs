@@ -26,6 +26,7 @@ mod told;
 
 pub use flow::replay;
 pub use judge::{Options, Under, Wire};
+pub(super) use store::room;
 pub use store::{Records, items};
 pub use summary::{Change, RULES_COUNTED_MAX, Summary};
 pub use told::{Cause, Difference, Event, Unreplayable, Why};

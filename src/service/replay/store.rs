@@ -1,7 +1,45 @@
-//! An open store as a source of items.
+//! An open store as a source of items, and the replays of a service.
 
-use super::{Body, Item};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    super::{Refusal, Service},
+    Body, Item,
+};
 use crate::store::{Scan, Store, StoreError};
+
+/// Most replays that a service runs for its callers at a time: each takes a core, and checks need the other.
+const REPLAYS_MAX: usize = 1;
+
+/// Room for the replays of a service.
+pub(in crate::service) fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(REPLAYS_MAX))
+}
+
+impl Service {
+    /// Room for a replay, held while it runs.
+    ///
+    /// # Errors
+    /// [`Refusal::ReplayBusy`].
+    pub fn room_to_replay(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.replays.clone().try_acquire_owned().map_err(|_| Refusal::ReplayBusy)
+    }
+
+    /// The records of the log up to its present end, for [`super::replay`]. Reads the disk, beside the writer.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        items(&self.core.store)
+    }
+
+    /// The time of the service.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.core.now()
+    }
+}
 
 /// The records of a store in order. Each has proved itself: its checksum, its place and its body's commitment.
 pub struct Records(Scan);

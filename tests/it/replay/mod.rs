@@ -1,5 +1,6 @@
 //! Recorded decisions, decided again.
 
+mod daemon;
 mod law;
 mod made;
 mod odd;
