@@ -15,6 +15,8 @@ mod demo;
 mod exit;
 mod export;
 #[cfg(feature = "daemon")]
+mod filter;
+#[cfg(feature = "daemon")]
 mod input;
 #[cfg(feature = "daemon")]
 mod key;
@@ -23,6 +25,8 @@ mod lint;
 mod log;
 mod print;
 mod progress;
+#[cfg(feature = "daemon")]
+mod replay;
 mod rules;
 #[cfg(feature = "daemon")]
 mod serve;
@@ -69,6 +73,9 @@ enum Command {
     /// Make, show or rotate the key that signs the log
     #[cfg(feature = "daemon")]
     Key(key::Key),
+    /// Decide every recorded export again: as known then, or as the law is now known
+    #[cfg(feature = "daemon")]
+    Replay(replay::Replay),
     /// Measure the recorded check beside a null handler, in one run
     #[cfg(feature = "daemon")]
     Bench(bench::Bench),
@@ -118,6 +125,8 @@ impl Cli {
             Command::Export(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Key(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Replay(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Bench(verb) => verb.run(),
             #[cfg(feature = "daemon")]

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -18,6 +17,7 @@ use self::evidence::EvidenceOf;
 use self::reads::Reads;
 use self::sample::Sample;
 use super::exit::{Done, Exit, Failure};
+use super::filter::FilterArgs;
 use super::{Format, Language, answer, client, print};
 use crate::clock::System;
 use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
@@ -70,39 +70,10 @@ struct List {
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
-    which: Which,
+    filter: FilterArgs,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
-}
-
-/// Which decisions; everything that is given must hold.
-#[derive(Args, Debug)]
-struct Which {
-    /// Name of the exporter
-    #[arg(long, value_name = "NAME", default_value_t)]
-    exporter: String,
-    /// Name of any other party
-    #[arg(long, value_name = "NAME", default_value_t)]
-    party: String,
-    /// Country or region of destination
-    #[arg(long, value_name = "CODE", default_value_t)]
-    destination: String,
-    /// Control code: the code and everything under it
-    #[arg(long, value_name = "CODE", default_value_t)]
-    eccn: String,
-    /// Outcome, such as `PROHIBITED`
-    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
-    outcome: Option<v1::Outcome>,
-    /// Id of a rule among the findings
-    #[arg(long, value_name = "RULE", default_value_t)]
-    rule: String,
-    /// Recorded at or after this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
-    from: Option<Timestamp>,
-    /// Recorded before this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
-    until: Option<Timestamp>,
 }
 
 #[derive(Args, Debug)]
@@ -129,17 +100,8 @@ impl Log {
     }
 }
 
-fn outcome(text: &str) -> Result<v1::Outcome, String> {
-    let name = format!("OUTCOME_{}", text.to_ascii_uppercase());
-    let found = v1::Outcome::from_str_name(&name).filter(|outcome| *outcome != v1::Outcome::Unspecified);
-    found.ok_or_else(|| {
-        "one of PERMITTED, LICENCE_REQUIRED, LICENCE_INSUFFICIENT, REVIEW, LICENCE_SUSPENDED, PROHIBITED"
-            .to_owned()
-    })
-}
-
 /// Opens a data folder to read from it.
-fn open(folder: &Path) -> Result<Service, Failure> {
+pub fn open(folder: &Path) -> Result<Service, Failure> {
     if !folder.exists() {
         return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
     }
@@ -211,20 +173,21 @@ impl Records {
     }
 }
 
-impl Which {
+impl FilterArgs {
+    /// The filter as a question for a page.
     fn request(&self, page_size: usize, page_token: String) -> v1::ListDecisionsRequest {
-        let wire = |at: Option<Timestamp>| at.map(|at| grpc::convert::timestamp(at.as_millisecond()));
+        let filter = self.message();
         v1::ListDecisionsRequest {
             page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
             page_token,
-            exporter: self.exporter.clone(),
-            party: self.party.clone(),
-            destination: self.destination.clone(),
-            eccn: self.eccn.clone(),
-            outcome: self.outcome.unwrap_or_default().into(),
-            rule: self.rule.clone(),
-            recorded_from: wire(self.from),
-            recorded_until: wire(self.until),
+            exporter: filter.exporter,
+            party: filter.party,
+            destination: filter.destination,
+            eccn: filter.eccn,
+            outcome: filter.outcome,
+            rule: filter.rule,
+            recorded_from: filter.recorded_from,
+            recorded_until: filter.recorded_until,
         }
     }
 }
@@ -248,7 +211,7 @@ impl List {
         let mut found = Vec::new();
         let mut token = String::new();
         loop {
-            let page = records.list(self.which.request(self.limit, token)).await?;
+            let page = records.list(self.filter.request(self.limit, token)).await?;
             found.extend(page.decisions);
             token = page.next_page_token;
             if token.is_empty() || found.len() >= self.limit {

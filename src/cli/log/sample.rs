@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{Source, Which, table};
+use super::{Source, table};
+use crate::cli::filter::FilterArgs;
 use crate::cli::exit::{Done, Exit, Failure};
 use crate::cli::{Format, answer, client, print};
 use crate::ledger::Digest;
@@ -28,7 +29,7 @@ pub struct Sample {
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     by: Vec<By>,
     #[command(flatten)]
-    which: Which,
+    filter: FilterArgs,
     #[command(flatten)]
     source: Source,
 }
@@ -94,7 +95,7 @@ impl Sample {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         let mut token = String::new();
         loop {
-            let page = records.list(self.which.request(PAGE, token)).await?;
+            let page = records.list(self.filter.request(PAGE, token)).await?;
             for recorded in page.decisions {
                 let Some(decision) = &recorded.decision else { continue };
                 let place = Digest::of_parts(&[&self.seed.to_be_bytes(), decision.decision_id.as_bytes()]);

@@ -1,5 +1,6 @@
 //! Recorded decisions, decided again.
 
+mod command;
 mod daemon;
 mod law;
 mod made;
