@@ -1,9 +1,10 @@
 //! How fast recorded decisions are decided again: `cargo bench --bench replay`.
 //!
 //! One log of the worked cases and those of the shipped rulebook that need no `given`, in turn, each time under another
-//! `request_id`; replayed on one thread, so that a figure is a figure for one core. Beside the mix as it is (`often`:
-//! every question comes again) stands the same with another exporter in every request (`once`: no question ever comes
-//! again), and both with and without the memo; and both out of a data folder, every record proved. `REPLAY_DECISIONS` sets the number of decisions (50,000).
+//! `request_id`; replayed on one thread unless it says two, so that a figure is a figure for one core. Beside the mix as
+//! it is (`often`: every question comes again) stands the same with another exporter in every request (`once`: no
+//! question ever comes again), with and without the memo, on two threads, and out of a data folder, every record proved.
+//! `REPLAY_DECISIONS` sets the number of decisions (50,000).
 
 #![expect(clippy::unwrap_used, reason = "a measurement stops at the first error")]
 
@@ -74,9 +75,9 @@ fn log(once: bool) -> Made {
     made
 }
 
-fn measure(bencher: Bencher, log: &Made, wire: Wire, under: &Under) {
+fn measure(bencher: Bencher, log: &Made, wire: Wire, threads: usize) {
     let decisions = log.items.len() - 1;
-    let options = Options { under: under.clone(), threads: 1, ..Options::default() };
+    let options = Options { under: under(), threads, ..Options::default() };
     // Each item is copied as it is taken, as a reader of files copies it.
     bencher.counter(ItemsCount::new(decisions)).bench_local(|| {
         let summary = replay(log.items(), wire, &options, |_| ControlFlow::Continue(()));
@@ -121,22 +122,27 @@ fn under() -> Under {
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn often_with_memo(bencher: Bencher) {
-    measure(bencher, &OFTEN, WIRE, &under());
+    measure(bencher, &OFTEN, WIRE, 1);
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn often_without_memo(bencher: Bencher) {
-    measure(bencher, &OFTEN, WITHOUT_MEMO, &under());
+    measure(bencher, &OFTEN, WITHOUT_MEMO, 1);
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn once_with_memo(bencher: Bencher) {
-    measure(bencher, &ONCE, WIRE, &under());
+    measure(bencher, &ONCE, WIRE, 1);
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn once_without_memo(bencher: Bencher) {
-    measure(bencher, &ONCE, WITHOUT_MEMO, &under());
+    measure(bencher, &ONCE, WITHOUT_MEMO, 1);
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn once_on_two_threads(bencher: Bencher) {
+    measure(bencher, &ONCE, WIRE, 2);
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
