@@ -38,7 +38,7 @@ pub use read::Blocks;
 pub use trust::Given;
 pub use verify::{Report, VerifyOptions, verify, verify_receipts};
 
-use crate::ledger::{CHECKPOINT_PATH, Verifier};
+use crate::ledger::{CHECKPOINT_PATH, Checkpoint, Note, Verifier};
 use crate::store::{KeptCheckpoint, KeyFiles, KeysError, StoreError, kept_checkpoints, parse_verifiers};
 
 /// The public keys in an exported log.
@@ -154,6 +154,19 @@ impl Archive {
     /// When a file cannot be read.
     pub fn checkpoints(&self) -> Result<Vec<KeptCheckpoint>, ArchiveError> {
         Ok(kept_checkpoints(&self.dir)?)
+    }
+
+    /// How many entries the newest checkpoint says that there are; 0 where none can be read.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn size_claimed(&self) -> Result<u64, ArchiveError> {
+        let newest = self.checkpoints()?.pop();
+        let size = newest.and_then(|kept| {
+            let note = Note::parse(&kept.bytes).ok()?;
+            Some(Checkpoint::parse(note.text()).ok()?.size())
+        });
+        Ok(size.unwrap_or(0))
     }
 
     /// Its records from sequence `from` on.

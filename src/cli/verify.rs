@@ -11,8 +11,8 @@ use serde_json::json;
 use super::exit::{Done, Exit, Failure};
 use super::progress::Progress;
 use super::{Format, print};
-use crate::archive::{Archive, ArchiveError, Given, Report, VerifyOptions, verify, verify_receipts};
-use crate::ledger::{Checkpoint, Note, Verifier};
+use crate::archive::{Archive, Given, Report, VerifyOptions, verify, verify_receipts};
+use crate::ledger::Verifier;
 use crate::store::parse_verifiers;
 
 /// Where a daemon keeps its data when nothing else is said.
@@ -74,7 +74,7 @@ impl Verify {
             self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).clamp(1, 256);
         let checkpoints = read_all(&self.checkpoint)?;
         let options = VerifyOptions { given, checkpoints, receipts, threads };
-        let mut progress = Progress::new("verifying", size_claimed(&archive)?);
+        let mut progress = Progress::new("verifying", Some(archive.size_claimed()?));
         let report = verify(&archive, &options, |done| progress.done(done))?;
         drop(progress);
         if report.size == 0 && report.checkpoints == 0 {
@@ -123,15 +123,6 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
         read.push((path.clone(), bytes));
     }
     Ok(read)
-}
-
-/// How many entries the newest checkpoint says there are, for the bar.
-fn size_claimed(archive: &Archive) -> Result<Option<u64>, ArchiveError> {
-    let newest = archive.checkpoints()?.pop();
-    Ok(newest.and_then(|kept| {
-        let note = Note::parse(&kept.bytes).ok()?;
-        Some(Checkpoint::parse(note.text()).ok()?.size())
-    }))
 }
 
 fn as_json(report: &Report) -> serde_json::Value {

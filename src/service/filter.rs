@@ -219,16 +219,11 @@ impl Filter {
     /// Does the filter take a record of which the entry is left and nothing else? Not where it asks for what only
     /// the body knew.
     #[must_use]
-    pub fn takes_entry(&self, entry: &Entry) -> bool {
-        let asks_for_the_body = self.exporter.is_some()
-            || self.party.is_some()
-            || self.destination.is_some()
-            || self.code.is_some()
-            || self.rule.is_some();
-        !asks_for_the_body
-            && self.from_ms.is_none_or(|from| entry.time_ms >= from)
-            && self.until_ms.is_none_or(|until| entry.time_ms < until)
-            && self.outcome.is_none_or(|outcome| outcome.code() == entry.outcome)
+    pub fn takes_erased(&self, entry: &Entry) -> bool {
+        let outcome = Outcome::from_code(entry.outcome);
+        !self.looks_at_request()
+            && !self.looks_at_rules()
+            && outcome.is_some_and(|outcome| self.takes_entry(outcome, entry.time_ms))
     }
 
     /// Does the filter take this record, made at `time_ms`?

@@ -118,7 +118,7 @@ impl Service {
             // An entry of another kind.
             Err(Refusal::NotFound(_)) => return Ok(None),
             Err(Refusal::Erased { entry }) => {
-                return Ok(filter.takes_entry(&entry).then(|| Found::Erased(entry)));
+                return Ok(filter.takes_erased(&entry).then(|| Found::Erased(entry)));
             }
             other => other?,
         };

@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Source, table};
-use crate::cli::filter::FilterArgs;
 use crate::cli::exit::{Done, Exit, Failure};
+use crate::cli::filter::FilterArgs;
 use crate::cli::{Format, answer, client, print};
 use crate::ledger::Digest;
 use crate::proto::{self, v1};

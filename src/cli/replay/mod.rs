@@ -15,12 +15,13 @@ use jiff::Timestamp;
 
 use super::exit::{Done, Exit, Failure};
 use super::filter::{FilterArgs, instant, outcome};
-use super::{client, log, rules};
+use super::{client, rules};
+use crate::archive::Archive;
 use crate::clock::{Clock, System};
 use crate::proto::v1::{self, replay_decisions_response::Said};
 use crate::server::grpc::{self, convert};
 use crate::service::Snapshot;
-use crate::service::replay::{Item, Options, Under, replay};
+use crate::service::replay::{Item, Options, Under, archived, in_force, replay};
 use progress::Progress;
 use sheet::Sheet;
 
@@ -36,11 +37,14 @@ const IN_FORCE: &str = "in-force";
 /// could be replayed, else 1.
 #[derive(Args, Debug)]
 pub struct Replay {
-    /// Read this data folder; no daemon may run on it [default: ./slagboom-data]
-    #[arg(long, value_name = "DIR")]
+    /// Read this data folder, beside its daemon or without one [default: ./slagboom-data]
+    #[arg(long, value_name = "DIR", conflicts_with = "log")]
     data: Option<PathBuf>,
+    /// Read an exported or copied log
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
     /// Ask the daemon at this address, which decides on one core
-    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "threads"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "log", "threads"])]
     server: Option<String>,
     /// Decide all under one rulebook: the one in this folder, `built-in`, or `in-force` (the last one of the log)
     #[arg(long, value_name = "DIR")]
@@ -84,8 +88,17 @@ impl Replay {
             self.by_daemon(server)?
         } else {
             let given = self.given()?;
-            let service = log::open(self.data.as_deref().unwrap_or(Path::new(DATA_DEFAULT)))?;
-            let given = given.or_else(|| self.rules.is_some().then(|| service.snapshot()));
+            let archive = match &self.log {
+                Some(log) => Archive::open(log)?,
+                None => Archive::open_data(self.data.as_deref().unwrap_or(Path::new(DATA_DEFAULT)))?,
+            };
+            let given = match given {
+                None if self.rules.is_some() => {
+                    let last = in_force(&archive)?;
+                    Some(Arc::new(last.ok_or_else(|| anyhow!("the log holds no rulebook"))?))
+                }
+                given => given,
+            };
             let options = Options {
                 under: self.under(given),
                 filter,
@@ -93,7 +106,7 @@ impl Replay {
                 now: self.now.and_then(convert::outcome_from),
                 threads: self.threads.map_or_else(cores, NonZeroUsize::get),
             };
-            self.decide(service.records(), service.size(), &options)?
+            self.decide(archived(&archive)?, archive.size_claimed()?, &options)?
         };
         Ok(if summary.changed == 0 && summary.unreplayable == 0 { Exit::Fine } else { Exit::No })
     }

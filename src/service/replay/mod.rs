@@ -15,6 +15,7 @@
 //! **What is absent:** files, sockets, the clock, and the wire: how the bytes of a request are read is given
 //! ([`Wire`]).
 
+mod archive;
 mod flow;
 mod gather;
 mod judge;
@@ -24,6 +25,7 @@ mod store;
 mod summary;
 mod told;
 
+pub use archive::{Archived, InForceError, archived, in_force};
 pub use flow::replay;
 pub use judge::{Options, Under, Wire};
 pub(super) use store::room;

@@ -44,11 +44,12 @@ fn a_log_is_replayed_as_known_then_and_as_the_law_is_now_known() {
     for (id, day) in [("a", "2022-02-25"), ("b", "2022-02-26"), ("c", "2022-03-01"), ("d", "2022-03-02")] {
         ask(folder.path(), &daemon.server, id, day);
     }
-    // While it runs, the folder is its own, and it is asked itself.
+    // While it runs, its folder is read beside it, or it is asked itself.
     let (data_arg, new_arg) = (data.to_str().unwrap(), new.to_str().unwrap());
-    assert_eq!(code(&slagboom(&["replay", "--data", data_arg])), 2);
-    let output = slagboom(&["replay", "--server", &daemon.server]);
-    assert_eq!((code(&output), &*text(&output.stdout)), (0, "4 decisions, all the same\n"));
+    for source in [["--data", data_arg], ["--server", &daemon.server]] {
+        let output = slagboom(&["replay", source[0], source[1]]);
+        assert_eq!((code(&output), &*text(&output.stdout)), (0, "4 decisions, all the same\n"));
+    }
     assert_eq!(daemon.signal(Signal::TERM), 0);
     let mut daemon = Daemon::start(&data, &["--rules", new_arg]);
     ask(folder.path(), &daemon.server, "e", "2022-03-01");
@@ -89,8 +90,12 @@ fn a_log_is_replayed_as_known_then_and_as_the_law_is_now_known() {
     let expected = expected.map(|(sequence, texts, rules)| (sequence, texts.map(str::to_owned), rules));
     assert_eq!(changed.iter().map(row).collect::<Vec<_>>(), expected);
     // The same wherever and on however many threads it is decided.
+    let export = folder.path().join("export");
+    let export = export.to_str().unwrap();
+    assert_eq!(code(&slagboom(&["export", "--data", data_arg, "--out", export])), 0);
     for same in [
         by_daemon,
+        slagboom(&["replay", "--log", export, "--rules", new_arg, "--format", "json"]),
         replay(&["--rules", "in-force", "--format", "json", "--threads", "1"]),
         replay(&["--rules", new_arg, "--format", "json", "--threads", "2"]),
     ] {
