@@ -127,9 +127,8 @@ pub fn export_tiles(
 /// The newest checkpoint that a key of the log itself signs.
 fn newest_checkpoint(archive: &Archive) -> Result<(Checkpoint, Vec<u8>), ExportError> {
     let trust = Believed::new(archive.verifiers()?).trust(&[], 0).ok_or(ExportError::NoCheckpoint)?;
-    let kept = archive.checkpoints()?.into_iter().rev();
-    kept.filter_map(|kept| Some((Checkpoint::open(&kept.bytes, &trust).ok()?.checkpoint, kept.bytes)))
-        .next()
+    let mut kept = archive.checkpoints()?.into_iter().rev();
+    kept.find_map(|kept| Some((Checkpoint::open(&kept.bytes, &trust).ok()?.checkpoint, kept.bytes)))
         .ok_or(ExportError::NoCheckpoint)
 }
 

@@ -119,7 +119,7 @@ impl Demo {
 
 /// A text with two spaces before each line.
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 /// The shipped examples in the order of their names, with the sentence that each begins with.

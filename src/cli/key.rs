@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
@@ -89,7 +88,7 @@ impl Place {
             return Err(anyhow!("there is no data folder `{}`", self.data.display()).into());
         }
         let key = LogKey { file: self.key.clone(), name: None };
-        let verifiers = server::rotate_key(&Options::new(&self.data), &key, Arc::new(System))
+        let verifiers = server::rotate_key(&Options::new(&self.data), &key, &System)
             .with_context(|| format!("the data folder `{}`", self.data.display()))?;
         self.tell(&verifiers)
     }

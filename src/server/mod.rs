@@ -64,7 +64,7 @@ const QUEUE_DEFAULT: usize = 8_192;
 pub fn open(opening: Opening) -> Result<Service, OpenError> {
     let Opening { store, key, rulebook, clock, queue, log_reads } = opening;
     let (read, derive): (ReadRequest, Derive) = (grpc::read_request, grpc::derive);
-    Service::open(ServiceOptions { store, key, rulebook, clock, queue, log_reads, read, derive })
+    Service::open(ServiceOptions { store, rulebook, key, clock, queue, log_reads, read, derive })
 }
 
 /// Makes the key of a new log in a data folder on which no daemon runs.
@@ -80,8 +80,8 @@ pub fn make_key(store: &Options, file: Option<&Path>, name: &KeyName) -> Result<
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn rotate_key(store: &Options, key: &LogKey, clock: Arc<dyn Clock>) -> Result<Vec<Verifier>, OpenError> {
-    service::rotate_key(store, key, &*clock, grpc::derive)
+pub fn rotate_key(store: &Options, key: &LogKey, clock: &dyn Clock) -> Result<Vec<Verifier>, OpenError> {
+    service::rotate_key(store, key, clock, grpc::derive)
 }
 
 /// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.

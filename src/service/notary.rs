@@ -115,14 +115,13 @@ impl Notary {
     /// The same to read by: the head is the newest that was kept, and nothing is signed.
     pub fn open_to_read(store: &Store, verifiers: Vec<Verifier>) -> Result<Arc<Notary>, HeadError> {
         let newest = hold_against_kept(store, &verifiers)?;
-        let head = match newest {
-            Some(newest) => newest,
+        let head = if let Some(newest) = newest {
+            newest
+        } else {
             // Without a checkpoint nothing is proved, and every proof is refused.
-            None => {
-                let text = format!("{} has no checkpoint\n", store.dir().display());
-                let note = Note::new(text).map_err(CheckpointError::from)?;
-                Head { size: 0, root: Digest::of(&[]), note }
-            }
+            let text = format!("{} has no checkpoint\n", store.dir().display());
+            let note = Note::new(text).map_err(CheckpointError::from)?;
+            Head { size: 0, root: Digest::of(&[]), note }
         };
         Ok(Notary::publishing(verifiers, head))
     }
@@ -200,6 +199,7 @@ impl Head {
     }
 
     /// The receipt of the entry at `index`, whose bytes and proof these are.
+    #[must_use]
     pub fn receipt(&self, index: u64, entry: &[u8], proof: Vec<Digest>) -> String {
         let receipt = TlogProof { index, proof, extra: entry.to_vec(), checkpoint: self.note.clone() };
         receipt.to_string()

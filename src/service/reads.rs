@@ -32,10 +32,15 @@ pub struct Reads {
     pub last_ms: i64,
 }
 
+/// A caller and a method.
+type Who = (Arc<str>, &'static str);
+/// How often, the first time and the last, Unix milliseconds.
+type Count = (u64, i64, i64);
+
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct ReadCounts {
-    rows: Mutex<BTreeMap<(Arc<str>, &'static str), (u64, i64, i64)>>,
+    rows: Mutex<BTreeMap<Who, Count>>,
 }
 
 impl ReadCounts {

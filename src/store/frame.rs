@@ -111,20 +111,17 @@ fn split_record_by<'a>(
     split_frame: impl Fn(&'a [u8], u8) -> Option<(&'a [u8], &'a [u8])>,
 ) -> Option<(RecordRef<'a>, &'a [u8])> {
     let (entry, rest) = split_frame(bytes, ENTRY)?;
-    let (body, rest) = match rest.first() {
-        Some(&ERASED) => {
-            let (zeros, rest) = split_frame(rest, ERASED)?;
-            // Nothing may be left of a body that is said to be gone.
-            if zeros.iter().any(|byte| *byte != 0) {
-                return None;
-            }
-            (BodyState::Erased, rest)
+    let (body, rest) = if rest.first() == Some(&ERASED) {
+        let (zeros, rest) = split_frame(rest, ERASED)?;
+        // Nothing may be left of a body that is said to be gone.
+        if zeros.iter().any(|byte| *byte != 0) {
+            return None;
         }
-        _ => {
-            let (body, rest) = split_frame(rest, BODY)?;
-            let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
-            (BodyState::Kept { salt, body }, rest)
-        }
+        (BodyState::Erased, rest)
+    } else {
+        let (body, rest) = split_frame(rest, BODY)?;
+        let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
+        (BodyState::Kept { salt, body }, rest)
     };
     let frames = bytes.get(..bytes.len() - rest.len())?;
     Some((RecordRef { frames, entry, body }, rest))

@@ -239,7 +239,8 @@ mod making {
     }
 }
 
-#[cfg(all(test, feature = "daemon"))]
+#[cfg(test)]
+#[cfg(feature = "daemon")]
 mod tests {
     use super::*;
 

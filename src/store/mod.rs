@@ -109,7 +109,8 @@ mod database;
 mod disk;
 #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod error;
-#[cfg(all(test, feature = "daemon"))]
+#[cfg(test)]
+#[cfg(feature = "daemon")]
 mod faults;
 #[cfg(feature = "daemon")]
 mod folder;

@@ -73,7 +73,9 @@ impl Sample {
                     let response =
                         v1::ListDecisionsResponse { decisions: drawn, next_page_token: String::new() };
                     let decisions = proto::json(&response, "slagboom.v1.ListDecisionsResponse")?;
-                    told.push(json!({ "group": name, "size": size, "decisions": decisions["decisions"] }));
+                    told.push(
+                        json!({ "group": name, "size": size, "decisions": decisions.get("decisions") }),
+                    );
                 }
                 print::json(&json!({ "seed": self.seed, "population": population, "groups": told }))?;
             }

@@ -61,7 +61,7 @@ fn file(path: impl Into<String>, content: Vec<u8>) -> EvidenceFile {
 }
 
 fn lines(texts: &[String]) -> String {
-    texts.iter().map(|text| format!("{text}\n")).collect()
+    texts.iter().flat_map(|text| [text.as_str(), "\n"]).collect()
 }
 
 fn json(message: &impl Message, name: &str) -> Result<Vec<u8>, Refusal> {
@@ -250,6 +250,6 @@ fn source(citation: &CitationDoc) -> String {
         citation.amended_by.as_ref().map(|act| format!(", as amended by {act}")).unwrap_or_default();
     let parts =
         [&citation.oj, &citation.bwb, &citation.stcrt, &citation.cfsp, &citation.document, &citation.url];
-    let rest: String = parts.into_iter().flatten().map(|part| format!(", {part}")).collect();
+    let rest: String = parts.into_iter().flatten().flat_map(|part| [", ", part.as_str()]).collect();
     format!("{}{article}{amended}{rest}", citation.act)
 }
