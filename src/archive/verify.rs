@@ -61,8 +61,10 @@ pub struct Report {
     pub bodies_not_given: u64,
     /// Bodies that were erased.
     pub bodies_erased: u64,
-    /// Names of the witnesses that have cosigned the newest checkpoint.
+    /// Names of the witnesses that have cosigned the newest checkpoint that enough of them have.
     pub witnesses: Vec<String>,
+    /// How many entries that one covers.
+    pub witnessed: u64,
 }
 
 impl Report {
@@ -87,6 +89,7 @@ impl Report {
             bodies_not_given: 0,
             bodies_erased: 0,
             witnesses: Vec::new(),
+            witnessed: 0,
         }
     }
 
@@ -442,7 +445,7 @@ impl Report {
 
     /// Checks who signed the checkpoints; what they say was compared with the entries before.
     fn believe(&mut self, claims: &Claims, trust: Option<&Trust>, newest: usize, given: &Given) {
-        let mut newest_own = None;
+        let mut witnessed: Option<SignedCheckpoint> = None;
         let own = claims.own.trust(&[], 0);
         let is_of_own_key = |note: &Note| own.as_ref().is_some_and(|own| own.open(note.clone()).is_ok());
         for (at, claimed) in claims.checkpoints.iter().enumerate() {
@@ -450,8 +453,13 @@ impl Report {
             match trust.open(claimed.note.clone()) {
                 Ok(signed) => {
                     self.checkpoints += 1;
-                    if at < newest {
-                        newest_own = Some(signed);
+                    let enough = witnesses(&signed).len() >= given.quorum.max(1);
+                    let size = signed.checkpoint.size();
+                    if at < newest
+                        && enough
+                        && witnessed.as_ref().is_none_or(|newest| newest.checkpoint.size() < size)
+                    {
+                        witnessed = Some(signed);
                     }
                 }
                 Err(CheckpointError::Note(NoteError::Unknown))
@@ -471,13 +479,13 @@ impl Report {
         } else if self.checkpoints == 0 {
             self.proved = 0;
         }
-        if let Some(signed) = newest_own {
+        if let Some(signed) = witnessed {
             self.witnesses = witnesses(&signed);
-        }
-        if self.witnesses.len() < given.quorum {
-            let (found, needed) = (self.witnesses.len(), given.quorum);
+            self.witnessed = signed.checkpoint.size();
+        } else if given.quorum > 0 {
+            let needed = given.quorum;
             self.problem(format!(
-                "{found} known witnesses have cosigned the newest checkpoint, and {needed} are needed"
+                "no kept checkpoint is cosigned by {needed} of the witnesses that were given"
             ));
         }
     }

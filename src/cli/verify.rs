@@ -143,6 +143,7 @@ fn as_json(report: &Report) -> serde_json::Value {
             "not_given": report.bodies_not_given,
         },
         "witnesses": report.witnesses,
+        "witnessed": report.witnessed,
     })
 }
 
@@ -172,7 +173,8 @@ pub fn human(report: &Report, alone: bool) -> String {
         );
     }
     if !report.witnesses.is_empty() {
-        let _ = writeln!(out, "  cosigned by {}", report.witnesses.join(", "));
+        let names = report.witnesses.join(", ");
+        let _ = writeln!(out, "  the first {} entries are cosigned by {names}", report.witnessed);
     }
     for note in &report.notes {
         let _ = writeln!(out, "  {} {note}", print::dim("note:"));

@@ -290,6 +290,9 @@ impl Core {
             match recorded.sameness(caller, request_id, request) {
                 Sameness::OtherKey => {}
                 Sameness::OtherRequest => return Some(Err(reused(request_id, &recorded))),
+                Sameness::Same if !self.notary.is_released(sequence) => {
+                    return Some(Err(Refusal::Unwitnessed));
+                }
                 Sameness::Same => {
                     let proved = self.receipt(sequence, receipt);
                     return Some(proved.and_then(|receipt| recorded.into_answer(true, receipt)));

@@ -6,26 +6,33 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tracing::{error, warn};
 
 use crate::{
     ledger::{
         Batch, Checkpoint, CheckpointError, Digest, Note, Receipt as TlogProof, Signer, Trust, Verifier,
     },
-    store::{KeptCheckpoint, Store, StoreError, keep_checkpoint, kept_checkpoints},
+    store::{KeptCheckpoint, Store, StoreError, keep_checkpoint, keep_cosigned, kept_checkpoints},
     telemetry::field,
 };
 
 /// How often the newest head is written to its file at most: a start after a crash can lack this much of proof, never
 /// of decisions.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long an answer waits for witnesses, where it waits at all.
+const WITNESSES_WAITED_FOR: Duration = Duration::from_secs(5);
 /// So many entries after the last head that stays, another one stays.
 const STAYS_EVERY: u64 = 65_536;
 
@@ -93,6 +100,20 @@ pub(super) struct Notary {
     verifiers: Vec<Verifier>,
     head: ArcSwap<Head>,
     keeper: Mutex<Option<Keeper>>,
+    /// What witnesses have said.
+    witnessed: Witnessed,
+}
+
+/// The newest head that enough witnesses have cosigned.
+#[derive(Default)]
+struct Witnessed {
+    head: Mutex<Option<Arc<Head>>>,
+    /// Told when there is another.
+    came: Condvar,
+    /// Told when there is a head that they have not seen.
+    due: Notify,
+    /// Does no answer leave before they have cosigned its head?
+    are_waited_for: AtomicBool,
 }
 
 /// The thread that writes heads to files.
@@ -127,7 +148,8 @@ impl Notary {
     }
 
     fn publishing(verifiers: Vec<Verifier>, head: Head) -> Arc<Notary> {
-        Arc::new(Notary { verifiers, head: ArcSwap::from_pointee(head), keeper: Mutex::new(None) })
+        let (head, witnessed) = (ArcSwap::from_pointee(head), Witnessed::default());
+        Arc::new(Notary { verifiers, head, keeper: Mutex::new(None), witnessed })
     }
 
     /// Starts the thread that keeps heads in files.
@@ -153,7 +175,7 @@ impl Notary {
 
     fn keep(&self, dir: &Path, stopped: &mpsc::Receiver<()>) {
         let first = self.head();
-        let (mut kept, mut stays) = (first.size, first.size);
+        let (mut kept, mut stays, mut cosigned) = (first.size, first.size, 0);
         loop {
             let ended = stopped.recv_timeout(KEEP_EVERY) != Err(mpsc::RecvTimeoutError::Timeout);
             let head = self.head();
@@ -166,6 +188,12 @@ impl Notary {
                     }
                     // Decisions are safe without it; the next try is a second away.
                     Err(fault) => warn!({ field::ERROR } = %fault, "a checkpoint was not kept"),
+                }
+            }
+            if let Some(head) = self.witnessed().filter(|head| head.size > cosigned) {
+                match keep_cosigned(dir, &head.note.to_string()) {
+                    Ok(()) => cosigned = head.size,
+                    Err(fault) => warn!({ field::ERROR } = %fault, "a cosigned checkpoint was not kept"),
                 }
             }
             if ended {
@@ -188,7 +216,52 @@ impl Notary {
     pub fn sign(&self, signer: &Signer, batch: &Batch) -> Result<Arc<Head>, HeadError> {
         let head = Arc::new(Head::sign(signer, batch.size(), batch.after().root())?);
         self.head.store(Arc::clone(&head));
+        self.witnessed.due.notify_one();
         Ok(head)
+    }
+
+    /// Waits until there is a head that witnesses have not seen.
+    pub async fn due(&self) {
+        self.witnessed.due.notified().await;
+    }
+
+    /// From now on no answer leaves before witnesses have cosigned its head.
+    pub fn wait_for_witnesses(&self) {
+        self.witnessed.are_waited_for.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes in that enough witnesses have cosigned this head.
+    pub fn cosigned(&self, head: Head) {
+        let mut newest = self.witnessed.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.as_ref().is_none_or(|newest| newest.size < head.size) {
+            *newest = Some(Arc::new(head));
+        }
+        self.witnessed.came.notify_all();
+    }
+
+    /// The newest head that enough witnesses have cosigned.
+    pub fn witnessed(&self) -> Option<Arc<Head>> {
+        self.witnessed.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The head under which an answer may leave: this one or, where witnesses are waited for, this one as they have
+    /// cosigned it. Nothing where they have not in time.
+    pub fn released(&self, head: &Arc<Head>) -> Option<Arc<Head>> {
+        if !self.witnessed.are_waited_for.load(Ordering::Relaxed) {
+            return Some(Arc::clone(head));
+        }
+        let newest = self.witnessed.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_missing =
+            |newest: &mut Option<Arc<Head>>| newest.as_ref().is_none_or(|newest| newest.size < head.size);
+        let waited = self.witnessed.came.wait_timeout_while(newest, WITNESSES_WAITED_FOR, is_missing);
+        let (newest, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        newest.clone().filter(|newest| newest.size == head.size)
+    }
+
+    /// May the record at this place be answered from, as far as witnesses are concerned?
+    pub fn is_released(&self, sequence: u64) -> bool {
+        !self.witnessed.are_waited_for.load(Ordering::Relaxed)
+            || self.witnessed().is_some_and(|head| sequence < head.size)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::{
-    Core, Service,
+    Core, Readiness, Service,
     notary::{Head, Receipt, ReceiptKind},
     recorded::{Found, Recorded},
     refusal::Refusal,
@@ -68,6 +68,36 @@ impl Service {
     #[must_use]
     pub fn head(&self) -> Arc<Head> {
         self.core.notary.head()
+    }
+
+    /// The newest head that enough witnesses have cosigned.
+    #[must_use]
+    pub fn witnessed_head(&self) -> Option<Arc<Head>> {
+        self.core.notary.witnessed()
+    }
+
+    /// Waits until there is a head that witnesses have not seen.
+    pub async fn head_due(&self) {
+        self.core.notary.due().await;
+    }
+
+    /// From now on no answer leaves before witnesses have cosigned its head.
+    pub fn wait_for_witnesses(&self) {
+        self.core.notary.wait_for_witnesses();
+    }
+
+    /// Takes in what enough witnesses have said of a head.
+    pub fn take_cosigned(&self, head: Head) {
+        self.core.notary.cosigned(head);
+    }
+
+    /// Ends deciding for good: the log has turned out not to be the one that others saw.
+    pub fn distrust(&self, why: &str) {
+        error!(
+            { field::ERROR } = why,
+            "the log is not the one that a witness has seen; nothing more is answered"
+        );
+        self.core.became(Readiness::Failed);
     }
 
     /// The public keys of the log, the oldest first; the last one signs.

@@ -174,11 +174,18 @@ impl Scribe {
                     self.core.counts.batches.fetch_add(1, Ordering::Relaxed);
                     self.core.counts.decisions.fetch_add(settled.len() as u64, Ordering::Relaxed);
                     self.commit(state);
-                    for settled in settled {
-                        settled.answer(&signed);
+                    match self.core.notary.released(&signed.head) {
+                        Some(head) => {
+                            let signed = Signed { head, ..signed };
+                            for settled in settled {
+                                settled.answer(&signed);
+                            }
+                        }
+                        // Recorded, and a retry is answered once the witnesses have cosigned.
+                        None => refuse(settled, "witnesses have not cosigned in time", &Refusal::Unwitnessed),
                     }
                 }
-                Err(fault) => refuse(settled, &fault),
+                Err(fault) => refuse(settled, &fault, &Refusal::StoreUnavailable),
             }
         }
         for outbox in outboxes {
@@ -299,11 +306,11 @@ impl Scribe {
     }
 }
 
-/// `no_record_no_release`: nothing of this batch was recorded and signed, so nobody gets a decision.
-fn refuse(settled: Vec<Settled>, fault: &str) {
-    error!({ field::COUNT } = settled.len(), { field::ERROR } = fault, "decisions could not be recorded");
+/// `no_record_no_release`: this batch was not recorded, signed and, where asked, witnessed, so nobody gets a decision.
+fn refuse(settled: Vec<Settled>, fault: &str, refusal: &Refusal) {
+    error!({ field::COUNT } = settled.len(), { field::ERROR } = fault, "decisions could not be released");
     for asker in settled.into_iter().flat_map(|settled| settled.askers) {
-        asker.answer(Err(Refusal::StoreUnavailable));
+        asker.answer(Err(refusal.clone()));
     }
 }
 

@@ -11,6 +11,9 @@ const NEWEST: &str = "checkpoint";
 /// Older ones, each named by its size in 20 digits.
 const OLDER: &str = "checkpoints";
 
+/// The newest checkpoint that witnesses have cosigned.
+const COSIGNED: &str = "checkpoint.cosigned";
+
 /// A checkpoint as it was kept. What it says, and whether it is signed, is for the reader to find out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeptCheckpoint {
@@ -20,7 +23,8 @@ pub struct KeptCheckpoint {
     pub bytes: Vec<u8>,
 }
 
-/// Every checkpoint that a folder keeps, the older ones in the order of their sizes and the newest last.
+/// Every checkpoint that a folder keeps: the older ones in the order of their sizes, the one that witnesses have cosigned,
+/// and the newest last.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -40,7 +44,7 @@ pub fn kept_checkpoints(dir: &Path) -> Result<Vec<KeptCheckpoint>, StoreError> {
         Err(error) => return Err(StoreError::io("list", &older)(error)),
     }
     paths.sort_unstable();
-    paths.push(dir.join(NEWEST));
+    paths.extend([dir.join(COSIGNED), dir.join(NEWEST)]);
     let mut kept = Vec::with_capacity(paths.len());
     for path in paths {
         match fs::read(&path) {
@@ -69,4 +73,13 @@ pub fn keep_checkpoint(dir: &Path, size: u64, text: &str, stays: bool) -> Result
         write_durably(&older.join(format!("{size:020}")), text.as_bytes())?;
     }
     write_durably(&dir.join(NEWEST), text.as_bytes())
+}
+
+/// Keeps `text` as the newest checkpoint that witnesses have cosigned.
+///
+/// # Errors
+/// As [`keep_checkpoint`].
+#[cfg(feature = "daemon")]
+pub fn keep_cosigned(dir: &Path, text: &str) -> Result<(), StoreError> {
+    crate::store::folder::write_durably(&dir.join(COSIGNED), text.as_bytes())
 }

@@ -145,9 +145,9 @@ mod writer;
 
 #[cfg(feature = "daemon")]
 pub use check::{CheckReport, check_folder};
-#[cfg(feature = "daemon")]
-pub use checkpoints::keep_checkpoint;
 pub use checkpoints::{KeptCheckpoint, kept_checkpoints};
+#[cfg(feature = "daemon")]
+pub use checkpoints::{keep_checkpoint, keep_cosigned};
 pub use error::{Notice, StoreError};
 pub use journal_files::{JournalBatch, JournalEnd, JournalFiles};
 pub use keys::{KeyFiles, KeysError, parse_verifiers};

@@ -176,6 +176,7 @@ pub fn checkpoint(service: &Service) -> v1::GetCheckpointResponse {
     v1::GetCheckpointResponse {
         checkpoint: service.head().note.to_string(),
         verifier_keys: service.verifier_keys(),
+        cosigned_checkpoint: service.witnessed_head().map(|head| head.note.to_string()).unwrap_or_default(),
     }
 }
 

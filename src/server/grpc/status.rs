@@ -89,6 +89,7 @@ impl Shape {
             Refusal::ReplayStalled => (Code::Aborted, "REPLAY_STALLED", HashMap::new()),
             Refusal::Draining => (Code::Unavailable, "DRAINING", HashMap::new()),
             Refusal::StoreUnavailable => (Code::Unavailable, "STORE_UNAVAILABLE", HashMap::new()),
+            Refusal::Unwitnessed => (Code::Unavailable, "NOT_WITNESSED", HashMap::new()),
             Refusal::RecordDamaged { sequence } => {
                 (Code::DataLoss, "RECORD_DAMAGED", pairs(&[("sequence", sequence.to_string())]))
             }
