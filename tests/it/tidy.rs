@@ -58,6 +58,32 @@ fn the_core_knows_no_wire_no_disk_and_no_clock() {
     assert_eq!(trespasses("src/rulebook", &words, &[]), Vec::<String>::new());
 }
 
+/// The ledger is bytes in, bytes out, so that anybody can test it from outside; an archive is files and nothing else.
+#[test]
+fn the_ledger_is_pure_and_an_archive_needs_no_daemon() {
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "tokio::",
+        "tonic::",
+        "prost::",
+        "sled::",
+        "SystemTime",
+        "Timestamp::now",
+        "Instant::now",
+        "getrandom",
+        "crate::store",
+        "crate::archive",
+        "crate::service",
+    ];
+    assert_eq!(trespasses("src/ledger", &words, &[]), Vec::<String>::new());
+    let words =
+        ["tokio::", "tonic::", "prost::", "sled::", "crate::service", "crate::server", "crate::engine"];
+    assert_eq!(trespasses("src/archive", &words, &[]), Vec::<String>::new());
+}
+
 #[test]
 fn dependencies_point_one_way() {
     assert_eq!(
