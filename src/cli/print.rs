@@ -49,3 +49,16 @@ pub fn bad(text: &str) -> String {
 pub fn wait(text: &str) -> String {
     text.style(Style::new().yellow().bold()).to_string()
 }
+
+/// A number with its thousands apart: `90,113`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,6 +1,5 @@
 //! `slagboom replay`: the decision of every recorded export again.
 
-mod progress;
 mod sheet;
 
 use std::num::NonZeroUsize;
@@ -15,6 +14,7 @@ use jiff::Timestamp;
 
 use super::exit::{Done, Exit, Failure};
 use super::filter::{FilterArgs, instant, outcome};
+use super::progress::Progress;
 use super::{client, rules};
 use crate::archive::Archive;
 use crate::clock::{Clock, System};
@@ -22,7 +22,6 @@ use crate::proto::v1::{self, replay_decisions_response::Said};
 use crate::server::grpc::{self, convert};
 use crate::service::Snapshot;
 use crate::service::replay::{Item, Options, Under, archived, in_force, replay};
-use progress::Progress;
 use sheet::Sheet;
 
 /// The data folder of a daemon with no configuration.
@@ -200,14 +199,14 @@ struct Page {
 
 impl Page {
     fn new(format: SheetFormat) -> Result<Self, Failure> {
-        Ok(Self { sheet: Sheet::begin(format)?, progress: Progress::default() })
+        Ok(Self { sheet: Sheet::begin(format)?, progress: Progress::new("replaying", None) })
     }
 
     /// Shows what is said; the summary is handed back, for the end.
     fn take(&mut self, said: Said) -> Result<Option<v1::ReplaySummary>, Failure> {
         match said {
             Said::Progress(at) => {
-                if self.progress.show(at) {
+                if self.progress.show(at.entries, Some(at.size)) {
                     self.sheet.flush()?;
                 }
             }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use tempfile::SpooledTempFile;
 
 use super::SheetFormat;
-use crate::cli::{answer, print};
+use crate::cli::answer;
+use crate::cli::print::{self, grouped};
 use crate::proto::v1;
 
 /// What cannot be replayed stands behind the differences in a JSON document, and waits for them: so much of it in
@@ -232,19 +233,6 @@ fn line(cells: &[&str]) -> String {
     });
     let mut text = cells.collect::<Vec<_>>().join(",");
     text.push('\n');
-    text
-}
-
-/// A number with its thousands apart: `90,113`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
     text
 }
 
