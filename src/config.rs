@@ -268,8 +268,9 @@ impl Environment {
         let layer = &mut read.layer;
         for (name, value) in variables {
             match name.strip_prefix("SLAGBOOM_") {
-                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, and says nothing to the daemon.
-                None | Some("DATA") => {}
+                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, and `SLAGBOOM_RETENTION_YEARS` is for
+                // the verb `retention`: neither says anything to the daemon.
+                None | Some("DATA" | "RETENTION_YEARS") => {}
                 Some("CONFIG") => read.file = Some(PathBuf::from(value)),
                 Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
                 Some("KEY") => layer.key = Some(PathBuf::from(value)),

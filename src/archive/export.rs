@@ -12,8 +12,8 @@ use crate::archive::read::{bodies_path, push_body};
 use crate::archive::trust::Believed;
 use crate::archive::{Archive, ArchiveError, Block, BlockEnd, KEYS};
 use crate::ledger::{
-    BodyState, CHECKPOINT_PATH, Checkpoint, Digest, HashTile, TILE_WIDTH, Tile, TileBuilder, TileHashes,
-    encode_bundle, leaf_hash,
+    BodyState, CHECKPOINT_PATH, Checkpoint, Digest, EntryKind, HashTile, Record, TILE_WIDTH, Tile,
+    TileBuilder, TileHashes, encode_bundle, leaf_hash,
 };
 
 /// What was exported.
@@ -98,7 +98,7 @@ pub fn export_tiles(
         files.write(&tile.tile().path(), &tile.encode())?;
     }
     if let Some(tile) = Tile::in_tree(0, size / u64::from(TILE_WIDTH), size) {
-        bundle.write(tile, &mut files, with_bodies)?;
+        bundle.write(tile, &mut files)?;
     }
     let root = root(out, size, &partial)?;
     if root != *checkpoint.root() {
@@ -160,18 +160,25 @@ fn add_block(
     let left = usize::try_from(size.saturating_sub(block.first())).unwrap_or(usize::MAX);
     for (sequence, record) in (block.first()..).zip(block.records().take(left)) {
         builder.push(leaf_hash(record.entry), &mut full);
-        bundle.push(record.entry, record.body, with_bodies);
+        bundle.push(record.entry, if with_bodies { record.body } else { nameless(&record) });
         if builder.size().is_multiple_of(u64::from(TILE_WIDTH)) {
             for tile in full.drain(..) {
                 files.write(&tile.tile().path(), &tile.encode())?;
             }
             let index = sequence / u64::from(TILE_WIDTH);
             if let Ok(tile) = Tile::new(0, index, TILE_WIDTH) {
-                bundle.write(tile, files, with_bodies)?;
+                bundle.write(tile, files)?;
             }
         }
     }
     Ok(())
+}
+
+/// The body of a record in an export without names: those of decisions are left out, and those that say which law, which
+/// key and which erasures stay.
+fn nameless<'a>(record: &Record<'a>) -> BodyState<'a> {
+    let is_decision = record.entry.get(1) == Some(&EntryKind::DecisionMade.number());
+    if is_decision && record.body != BodyState::Erased { BodyState::NotGiven } else { record.body }
 }
 
 /// The entries of a bundle, until there are 256.
@@ -182,23 +189,19 @@ struct Bundle {
 }
 
 impl Bundle {
-    fn push(&mut self, entry: &[u8], body: BodyState<'_>, with_bodies: bool) {
+    fn push(&mut self, entry: &[u8], body: BodyState<'_>) {
         self.entries.push(entry.to_vec());
-        if with_bodies {
-            push_body(&mut self.bodies, body);
-        }
+        push_body(&mut self.bodies, body);
     }
 
-    fn write(&mut self, tile: Tile, files: &mut Files, with_bodies: bool) -> Result<(), ExportError> {
+    fn write(&mut self, tile: Tile, files: &mut Files) -> Result<(), ExportError> {
         let entries = std::mem::take(&mut self.entries);
         let bytes = encode_bundle(entries.iter().map(Vec::as_slice)).map_err(|fault| {
             ExportError::Damaged { first_bad: tile.index() * u64::from(TILE_WIDTH), why: fault.to_string() }
         })?;
         files.write(&tile.entries_path(), &bytes)?;
-        if with_bodies {
-            files.write(&bodies_path(tile), &self.bodies)?;
-            self.bodies.clear();
-        }
+        files.write(&bodies_path(tile), &self.bodies)?;
+        self.bodies.clear();
         Ok(())
     }
 }

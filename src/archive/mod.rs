@@ -12,14 +12,14 @@
 //! | `log.vkeys` | the public keys of the log, a line each, the oldest first (C2SP signed-note) |
 //! | `tile/<level>/…` | hashes of the tree (C2SP tlog-tiles) |
 //! | `tile/entries/…` | entry bundles (C2SP tlog-tiles) |
-//! | `bodies/…` | bodies of the entries of a bundle, at the path of the bundle below `tile/entries`; ours, and left out of an export without names |
+//! | `bodies/…` | bodies of the entries of a bundle, at the path of the bundle below `tile/entries`; ours |
 //!
 //! A file below `bodies/` has for each entry of its bundle:
 //!
 //! | offset | length | what |
 //! |---|---|---|
-//! | 0 | 1 | 1: kept; 2: erased |
-//! | 1 | 4 | length *n* of what follows, big-endian; 0 where it is erased |
+//! | 0 | 1 | 1: kept; 2: erased; 3: left out, as those of decisions are in an export without names |
+//! | 1 | 4 | length *n* of what follows, big-endian; 0 where nothing does |
 //! | 5 | *n* | salt (32 bytes) and body, as the entry commits to them |
 
 mod block;

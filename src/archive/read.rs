@@ -173,20 +173,24 @@ fn split_body(bytes: &[u8]) -> Option<(BodyState<'_>, &[u8])> {
             Some((BodyState::Kept { salt, body }, rest))
         }
         2 if kept.is_empty() => Some((BodyState::Erased, rest)),
+        3 if kept.is_empty() => Some((BodyState::NotGiven, rest)),
         _ => None,
     }
 }
 
 /// Adds a body to a file of bodies, as [`split_body`] reads it.
 pub(super) fn push_body(bytes: &mut Vec<u8>, body: BodyState<'_>) {
-    if let BodyState::Kept { salt, body } = body {
-        bytes.push(1);
-        let length = u32::try_from(salt.len() + body.len()).unwrap_or(u32::MAX);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(salt);
-        bytes.extend_from_slice(body);
-    } else {
-        bytes.extend_from_slice(&[2, 0, 0, 0, 0]);
+    match body {
+        BodyState::Kept { salt, body } => {
+            bytes.push(1);
+            let length = u32::try_from(salt.len() + body.len()).unwrap_or(u32::MAX);
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(salt);
+            bytes.extend_from_slice(body);
+        }
+        BodyState::Erased => bytes.extend_from_slice(&[2, 0, 0, 0, 0]),
+        // A lost one is left out too: `verify` says of the log itself that it is lost.
+        BodyState::NotGiven | BodyState::Lost => bytes.extend_from_slice(&[3, 0, 0, 0, 0]),
     }
 }
 
@@ -219,9 +223,12 @@ mod tests {
         let mut bytes = Vec::new();
         push_body(&mut bytes, BodyState::Kept { salt: &[7; SALT_LENGTH], body: b"body" });
         push_body(&mut bytes, BodyState::Erased);
+        push_body(&mut bytes, BodyState::NotGiven);
         let (first, rest) = split_body(&bytes).unwrap();
         assert_eq!(first, BodyState::Kept { salt: &[7; SALT_LENGTH], body: b"body" });
-        assert_eq!(split_body(rest), Some((BodyState::Erased, &[][..])));
+        let (second, rest) = split_body(rest).unwrap();
+        assert_eq!(second, BodyState::Erased);
+        assert_eq!(split_body(rest), Some((BodyState::NotGiven, &[][..])));
         assert_eq!(split_body(&bytes[..20]), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The whole of a log checked from its files: every entry and body rehashed, every checkpoint, signature and tile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use crate::archive::read::Blocks;
 use crate::archive::trust::{Believed, Given};
 use crate::archive::{Archive, ArchiveError, Kind};
 use crate::ledger::{
-    Body, BodyState, Checkpoint, Chunk, Digest, EntryKind, HashTile, LogVerifier, Note, NoteError, Problem,
-    Receipt, Rotation, SignedCheckpoint, TileBuilder, Trust, leaf_hash,
+    Body, BodyState, Checkpoint, Chunk, Digest, EntryKind, HashTile, LogVerifier, Marks, Note, NoteError,
+    Problem, Receipt, Rotation, SignedCheckpoint, TileBuilder, Trust, leaf_hash,
 };
 use crate::ledger::{CheckpointError, Verdict};
 
@@ -245,6 +245,8 @@ struct Run<'a> {
     /// The tiles that the entries make, where the log has tiles to compare them with.
     tiles: Option<TileBuilder>,
     rotations: Vec<(u64, Result<Rotation, String>)>,
+    /// Records that entries say were erased.
+    erased: BTreeSet<u64>,
     /// Leaves of the entries that receipts speak of.
     wanted: BTreeMap<u64, Option<Digest>>,
     problems: Vec<String>,
@@ -265,7 +267,8 @@ impl<'a> Run<'a> {
         }
         let tiles = (archive.kind == Kind::Export).then(TileBuilder::new);
         let wanted = claims.receipts.iter().map(|(_, receipt)| (receipt.index, None)).collect();
-        Run { archive, verifier, tiles, rotations: Vec::new(), wanted, problems: Vec::new() }
+        let (rotations, erased, problems) = (Vec::new(), BTreeSet::new(), Vec::new());
+        Run { archive, verifier, tiles, rotations, erased, wanted, problems }
     }
 
     /// Reads all blocks; threads hash them, and they are joined in order.
@@ -326,6 +329,12 @@ impl<'a> Run<'a> {
             }
             if record.entry.get(1) == Some(&EntryKind::KeyRotated.number()) {
                 self.rotations.push((sequence, rotation(record.body)));
+            }
+            if record.entry.get(1) == Some(&EntryKind::BodyErased.number()) {
+                match marks(record.body) {
+                    Ok(marks) => self.erased.extend(marks.sequences),
+                    Err(why) => self.problems.push(format!("record {sequence}: {why}")),
+                }
             }
         }
         if let Some(mut builder) = self.tiles.take() {
@@ -405,6 +414,12 @@ impl<'a> Run<'a> {
         }
         let verdict = self.verifier.finish();
         report.take(&verdict);
+        for sequence in verdict.erased.iter().filter(|sequence| !self.erased.contains(sequence)) {
+            report.first_bad = Some(report.first_bad.map_or(*sequence, |first| first.min(*sequence)));
+            report.problem(format!(
+                "record {sequence}: its body is gone, and no entry says that it was erased"
+            ));
+        }
         for text in self.problems {
             report.problem(text);
         }
@@ -524,6 +539,19 @@ fn hash_all(taken: &Mutex<Receiver<Block>>, done: &SyncSender<Hashed>) {
         if done.send(Hashed { chunk, block }).is_err() {
             return;
         }
+    }
+}
+
+/// The records in the body of an entry that says that they were erased.
+fn marks(body: BodyState<'_>) -> Result<Marks, String> {
+    match body {
+        // An export without bodies cannot say which, and has none to miss.
+        BodyState::NotGiven => Ok(Marks { reason: String::new(), sequences: Vec::new() }),
+        BodyState::Kept { body, .. } => {
+            let (request, _) = Body::split(body).map_err(|fault| fault.to_string())?;
+            Marks::decode(request).map_err(|fault| fault.to_string())
+        }
+        _ => Err("the body that says what was erased is not here".to_owned()),
     }
 }
 

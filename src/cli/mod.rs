@@ -27,6 +27,8 @@ mod print;
 mod progress;
 #[cfg(feature = "daemon")]
 mod replay;
+#[cfg(feature = "daemon")]
+mod retention;
 mod rules;
 #[cfg(feature = "daemon")]
 mod serve;
@@ -76,6 +78,9 @@ enum Command {
     /// Decide every recorded export again: as known then, or as the law is now known
     #[cfg(feature = "daemon")]
     Replay(replay::Replay),
+    /// Say which decisions need not be kept any longer; hold or erase them
+    #[cfg(feature = "daemon")]
+    Retention(retention::Retention),
     /// Measure the recorded check beside a null handler, in one run
     #[cfg(feature = "daemon")]
     Bench(bench::Bench),
@@ -127,6 +132,8 @@ impl Cli {
             Command::Key(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Replay(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Retention(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Bench(verb) => verb.run(),
             #[cfg(feature = "daemon")]

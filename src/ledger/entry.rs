@@ -233,10 +233,14 @@ entry_kinds! {
     ClearanceGranted = 21,
     /// A clearance was withdrawn.
     ClearanceWithdrawn = 22,
-    /// The body of an earlier entry was erased.
+    /// Bodies of earlier entries were erased, see [`crate::ledger::Marks`].
     BodyErased = 23,
-    /// The key that signs checkpoints was changed.
+    /// The key that signs checkpoints was changed, see [`crate::ledger::Rotation`].
     KeyRotated = 24,
+    /// Earlier entries may not be erased for now, see [`crate::ledger::Marks`].
+    LegalHoldSet = 25,
+    /// Earlier entries are held no more.
+    LegalHoldReleased = 26,
 }
 
 /// A text field of an entry, for messages.
@@ -386,11 +390,11 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_the_numbers_one_to_twenty_four() {
+    fn kinds_have_the_numbers_one_to_twenty_six() {
         let numbers: Vec<u8> = EntryKind::ALL.iter().map(|kind| kind.number()).collect();
-        assert_eq!(numbers, (1..=24).collect::<Vec<u8>>());
-        assert!((1..=24).all(|number| EntryKind::from_number(number).map(EntryKind::number) == Some(number)));
+        assert_eq!(numbers, (1..=26).collect::<Vec<u8>>());
+        assert!((1..=26).all(|number| EntryKind::from_number(number).map(EntryKind::number) == Some(number)));
         assert_eq!(EntryKind::from_number(0), None);
-        assert_eq!(EntryKind::from_number(25), None);
+        assert_eq!(EntryKind::from_number(27), None);
     }
 }

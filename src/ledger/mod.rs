@@ -46,6 +46,7 @@ mod entry;
 mod hash;
 mod hash_tile;
 mod key;
+mod marks;
 mod note;
 mod proof;
 mod receipt;
@@ -66,6 +67,7 @@ pub use entry::{
 pub use hash::{Accumulator, AccumulatorError, Digest, DigestError, leaf_hash, node_hash};
 pub use hash_tile::{FetchError, HashTile, TileBuilder, TileHashes};
 pub use key::{Algorithm, Cosigner, KeyError, KeyId, KeyName, SEED_LENGTH, Signer, Verifier};
+pub use marks::{MARKS_MAX, Marks, MarksError, REASON_LENGTH_MAX};
 pub use note::{NOTE_LENGTH_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, Signature};
 pub use proof::{
     BuildError, Node, ProofError, consistency_proof, inclusion_proof, root_from_inclusion, tree_root,

@@ -23,10 +23,10 @@ use worker::Worker;
 
 use crate::{
     clock::Clock,
-    ledger::{KeyName, Verifier},
+    ledger::{KeyName, Marks, Verifier},
     rulebook::Rulebook,
     service::{self, LogKey, OpenError, Outbox, ReadRequest, Readiness, Reply, Service, ServiceOptions},
-    store::{Derive, Options},
+    store::{Derive, Notice, Options},
     telemetry::field,
 };
 
@@ -82,6 +82,33 @@ pub fn make_key(store: &Options, file: Option<&Path>, name: &KeyName) -> Result<
 /// [`OpenError`].
 pub fn rotate_key(store: &Options, key: &LogKey, clock: &dyn Clock) -> Result<Vec<Verifier>, OpenError> {
     service::rotate_key(store, key, clock, grpc::derive)
+}
+
+/// Records that these records are held, or are held no more, in a data folder on which no daemon runs.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn hold(
+    store: &Options,
+    key: &LogKey,
+    clock: &dyn Clock,
+    marks: &Marks,
+    is_held: bool,
+) -> Result<(), OpenError> {
+    service::hold(store, key, clock, grpc::derive, marks, is_held)
+}
+
+/// Erases the bodies of these records in a data folder on which no daemon runs.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn erase(
+    store: &Options,
+    key: &LogKey,
+    clock: &dyn Clock,
+    marks: &Marks,
+) -> Result<Vec<Notice>, OpenError> {
+    service::erase(store, key, clock, grpc::derive, marks)
 }
 
 /// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.

@@ -12,6 +12,7 @@ mod decision_id;
 mod filter;
 mod fold;
 mod notary;
+mod offline;
 mod outbox;
 mod page;
 mod proofs;
@@ -20,7 +21,6 @@ mod reads;
 mod recorded;
 mod refusal;
 pub mod replay;
-mod rotate;
 mod snapshot;
 mod writer;
 
@@ -42,6 +42,7 @@ pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
 pub use fold::{FoldError, State};
 use notary::Notary;
 pub use notary::{Head, HeadError, Receipt, ReceiptKind};
+pub use offline::{erase, hold, make_key, rotate_key};
 pub use outbox::Outbox;
 pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Evidence, Inclusion};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page};
@@ -49,13 +50,12 @@ use reads::ReadCounts;
 pub use reads::Reads;
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
-pub use rotate::{make_key, rotate_key};
 pub use snapshot::{Library, NoSnapshot, Snapshot};
 use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
-    ledger::{Body, Digest, EntryKind, KeyName, Rotation, RotationError, Verifier},
+    ledger::{Body, Digest, EntryKind, KeyName, MarksError, Rotation, RotationError, Verifier},
     rulebook::Rulebook,
     store::{Derive, KeyFiles, KeysError, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
@@ -127,6 +127,9 @@ pub enum OpenError {
     /// The log has a key, and a key stays.
     #[error("the log has a key already, of the name `{0}`")]
     HasKey(KeyName),
+    /// The records cannot be marked.
+    #[error(transparent)]
+    Marks(#[from] MarksError),
     /// The old key cannot hand over to the new one.
     #[error(transparent)]
     Rotation(#[from] RotationError),

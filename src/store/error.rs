@@ -131,6 +131,12 @@ pub enum Notice {
         /// How many records it holds now.
         records: u64,
     },
+    /// Bodies were erased, as the log says.
+    #[error("erased the bodies of {count} records, as the log says")]
+    BodiesErased {
+        /// How many.
+        count: u64,
+    },
     /// A part of the journal was lost or altered and was put back from sled, which proved it by the root.
     #[error(
         "restored sequences {from} to {to} (exclusive) of the journal out of the database, because {why}"

@@ -91,7 +91,12 @@ pub(super) struct RecordRef<'a> {
     pub(super) entry: &'a [u8],
     /// Salt and body, or that they were erased.
     pub(super) body: BodyState<'a>,
+    /// The request key of a record whose body was erased, which nothing else knows any more.
+    pub(super) erased_key: Option<u64>,
 }
+
+/// Bytes at the front of an erased frame that say under which request key the record is found.
+const ERASED_KEY_LENGTH: usize = 9;
 
 /// The record at the front of `bytes`, and what follows it; nothing when a checksum is wrong.
 pub(super) fn split_record(bytes: &[u8]) -> Option<(RecordRef<'_>, &[u8])> {
@@ -111,28 +116,37 @@ fn split_record_by<'a>(
     split_frame: impl Fn(&'a [u8], u8) -> Option<(&'a [u8], &'a [u8])>,
 ) -> Option<(RecordRef<'a>, &'a [u8])> {
     let (entry, rest) = split_frame(bytes, ENTRY)?;
-    let (body, rest) = if rest.first() == Some(&ERASED) {
-        let (zeros, rest) = split_frame(rest, ERASED)?;
+    let (body, erased_key, rest) = if rest.first() == Some(&ERASED) {
+        let (payload, rest) = split_frame(rest, ERASED)?;
+        let (key, zeros) = payload.split_first_chunk::<ERASED_KEY_LENGTH>()?;
         // Nothing may be left of a body that is said to be gone.
         if zeros.iter().any(|byte| *byte != 0) {
             return None;
         }
-        (BodyState::Erased, rest)
+        let [has_key, key @ ..] = *key;
+        (BodyState::Erased, (has_key == 1).then_some(u64::from_be_bytes(key)), rest)
     } else {
         let (body, rest) = split_frame(rest, BODY)?;
         let (salt, body) = body.split_first_chunk::<SALT_LENGTH>()?;
-        (BodyState::Kept { salt, body }, rest)
+        (BodyState::Kept { salt, body }, None, rest)
     };
     let frames = bytes.get(..bytes.len() - rest.len())?;
-    Some((RecordRef { frames, entry, body }, rest))
+    Some((RecordRef { frames, entry, body, erased_key }, rest))
 }
 
 /// The frame that stands in the place of a body frame of `length` bytes once it is erased: as long as that one
 /// was, so that nothing behind it moves.
 #[cfg(feature = "daemon")]
-pub(super) fn erased_frame(length: usize) -> Vec<u8> {
+pub(super) fn erased_frame(length: usize, key: Option<u64>) -> Vec<u8> {
+    let mut head = [0; ERASED_KEY_LENGTH];
+    if let Some(key) = key {
+        let [has_key, rest @ ..] = &mut head;
+        *has_key = 1;
+        rest.copy_from_slice(&key.to_be_bytes());
+    }
+    let zeros = vec![0; length.saturating_sub(FRAME_HEADER_LENGTH + ERASED_KEY_LENGTH)];
     let mut bytes = Vec::with_capacity(length);
-    push_frame(&mut bytes, ERASED, &vec![0; length.saturating_sub(FRAME_HEADER_LENGTH)], &[]);
+    push_frame(&mut bytes, ERASED, &head, &zeros);
     bytes
 }
 
@@ -184,6 +198,7 @@ fn split_records_by<'a>(
 }
 
 #[cfg(test)]
+#[cfg(feature = "daemon")]
 mod tests {
     use super::*;
 
@@ -203,6 +218,30 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(split_records(&flipped, 2), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn an_erased_frame_is_as_long_as_it_was_and_keeps_nothing_but_the_key() {
+        for key in [None, Some(0), Some(u64::MAX)] {
+            let mut bytes = Vec::new();
+            push_record(&mut bytes, b"entry", &[7; SALT_LENGTH], b"the body names somebody");
+            let whole = bytes.clone();
+            let entry = FRAME_HEADER_LENGTH + 5;
+            let erased = erased_frame(bytes.len() - entry, key);
+            bytes.splice(entry.., erased);
+            assert_eq!(bytes.len(), whole.len());
+            let (record, rest) = split_record(&bytes).unwrap();
+            assert_eq!(
+                (record.entry, record.body, record.erased_key),
+                (&b"entry"[..], BodyState::Erased, key)
+            );
+            assert!(rest.is_empty());
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(split_records(&flipped, 1), None, "bit {bit}");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::store::error::StoreError;
 use crate::store::frame::RecordRef;
 use crate::store::index::Index;
 use crate::store::packer::Packer;
-use crate::store::types::Derive;
+use crate::store::types::{Derive, RequestKey};
 
 /// Old packs that are looked at while opening, evenly spread; `check` looks at all.
 const SAMPLES: u64 = 16;
@@ -118,8 +118,8 @@ pub(super) fn examine(record: &RecordRef<'_>, sequence: u64) -> Result<Entry, St
 pub(super) fn row_of(record: &RecordRef<'_>, entry: &Entry, derive: Derive) -> Row {
     let body = match record.body {
         BodyState::Kept { body, .. } => Body::decode(body).unwrap_or_default(),
-        // An erased record is found by its time and its place alone.
-        _ => Body::default(),
+        // An erased record is found by its time, its place and its request key, so that a retry is not decided anew.
+        _ => return Row::new(entry.time_ms, record.erased_key.map(RequestKey), &[]),
     };
     let derived = derive(entry, &body);
     Row::new(entry.time_ms, derived.request_key, &derived.terms)

@@ -18,6 +18,7 @@
 //! | name | what |
 //! |---|---|
 //! | `FORMAT` | the line `slagboom store 1` |
+//! | `erasing` | the records that are being erased, until that is done, see [`begin_erasing`] |
 //! | `lock` | held by the process that has the folder open |
 //! | `journal/` | segments, named by the first sequence number in 20 digits, `.journal`; `.new` while one is being made; `.damaged` is what a restored one was before |
 //! | `sled/` | the database |
@@ -53,10 +54,12 @@
 //!
 //! | frame | length | what |
 //! |---|---|---|
-//! | 0 | 1 | 1: entry; 2: salt (32 bytes) and body; 3: zeros, where a frame of kind 2 was erased |
+//! | 0 | 1 | 1: entry; 2: salt (32 bytes) and body; 3: where a frame of kind 2 was erased, as long as that was |
 //! | 1 | 4 | length *n* |
 //! | 5 | 4 | CRC-32 of the five bytes before and the *n* after |
 //! | 9 | *n* | the entry as [`crate::ledger::Entry`] says, or salt and body as [`crate::ledger::Body`] says |
+//!
+//! A frame of kind 3 has a byte 1 and the request key of its record (u64), or nine zeros where it had none, and then zeros.
 //!
 //! One batch is written at a time, after the last was synced. So bytes that are no batch are torn by a power
 //! cut, and cut off, when no batch follows; they are damage when one does.
@@ -107,6 +110,8 @@ mod checkpoints;
 mod database;
 #[cfg(feature = "daemon")]
 mod disk;
+#[cfg(feature = "daemon")]
+mod erase;
 #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
 mod error;
 #[cfg(test)]
@@ -148,6 +153,8 @@ pub use check::{CheckReport, check_folder};
 pub use checkpoints::{KeptCheckpoint, kept_checkpoints};
 #[cfg(feature = "daemon")]
 pub use checkpoints::{keep_checkpoint, keep_cosigned};
+#[cfg(feature = "daemon")]
+pub use erase::begin_erasing;
 pub use error::{Notice, StoreError};
 pub use journal_files::{JournalBatch, JournalEnd, JournalFiles};
 pub use keys::{KeyFiles, KeysError, parse_verifiers};

@@ -10,6 +10,7 @@ use crate::ledger::{Accumulator, leaf_hash};
 use crate::store::check::compare;
 use crate::store::database::Database;
 use crate::store::disk::{Disk, SystemDisk};
+use crate::store::erase::finish_erasing;
 use crate::store::error::{Notice, StoreError};
 use crate::store::folder::{Folder, sync_folder_of};
 use crate::store::frame::BATCH_HEADER_LENGTH;
@@ -53,6 +54,7 @@ impl Store {
         }
         sweep(&dir)?;
         let mut notices = Vec::new();
+        notices.extend(finish_erasing(&folder, derive)?.map(|count| Notice::BodiesErased { count }));
         let fresh = !folder.database().exists();
         let database = Database::open(&folder.database(), options.cache_bytes);
         let loaded = database.and_then(|database| Ok((load(&database, derive)?, database)));

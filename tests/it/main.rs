@@ -20,6 +20,8 @@ mod ledger;
 mod oracle;
 #[cfg(feature = "daemon")]
 mod replay;
+#[cfg(feature = "daemon")]
+mod retention;
 mod rulebook;
 #[cfg(feature = "daemon")]
 mod server;
