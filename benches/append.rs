@@ -60,7 +60,7 @@ fn compare(batch: u64, records: u64) {
     let mut journal = Meter::default();
     let mut signed = Meter::default();
     let mut proved = Meter::default();
-    let signer = Signer::from_seed("bench.example/log".parse().unwrap(), &[1; 32]).unwrap();
+    let key = Signer::from_seed("bench.example/log".parse().unwrap(), &[1; 32]).unwrap();
     let mut whole = Meter::default();
     let root = folder("append");
     fs::create_dir_all(root.join("alone")).unwrap();
@@ -102,11 +102,11 @@ fn compare(batch: u64, records: u64) {
         let dir = fresh("journal");
         journal.measure(count, || journal_alone(&dir, &alone, |_| {}).unwrap());
         let dir = fresh("signed");
-        signed.measure(count, || journal_alone(&dir, &alone, |batch| drop(sign(&signer, batch))).unwrap());
+        signed.measure(count, || journal_alone(&dir, &alone, |batch| drop(sign(&key, batch))).unwrap());
         let dir = fresh("proved");
         let mut bytes = 0;
         proved.measure(count, || {
-            journal_alone(&dir, &alone, |batch| bytes += receipts(&signer, batch)).unwrap();
+            journal_alone(&dir, &alone, |batch| bytes += receipts(&key, batch)).unwrap();
         });
         assert!(bytes > 0);
         fs::remove_dir_all(root.join("alone")).unwrap();
@@ -128,14 +128,14 @@ fn compare(batch: u64, records: u64) {
     fs::remove_dir_all(&root).unwrap();
 }
 
-fn sign(signer: &Signer, batch: &Batch) -> Note {
+fn sign(key: &Signer, batch: &Batch) -> Note {
     let head = Checkpoint::new("bench.example/log", batch.size(), batch.after().root()).unwrap();
-    head.sign(signer).unwrap()
+    head.sign(key).unwrap()
 }
 
 /// A receipt for every record of the batch; gives the bytes of all.
-fn receipts(signer: &Signer, batch: &Batch) -> usize {
-    let checkpoint = sign(signer, batch);
+fn receipts(key: &Signer, batch: &Batch) -> usize {
+    let checkpoint = sign(key, batch);
     let first = batch.size() - batch.leaves().len() as u64;
     let receipt = |index| {
         let proof = batch.inclusion_proof(index).unwrap();
@@ -205,7 +205,7 @@ fn read_large(dir: &Path) {
         let (start, cpu) = (Instant::now(), cpu());
         let options = VerifyOptions { threads, ..VerifyOptions::default() };
         let size = verify(&archive, &options, |_| {}).unwrap().size as f64;
-        let cpu = (self::cpu() - cpu).as_secs_f64();
+        let cpu = self::cpu().saturating_sub(cpu).as_secs_f64();
         let wall = start.elapsed().as_secs_f64();
         println!(
             "verify with bodies, {threads} threads: {:.0} records/s, {:.0} per core",

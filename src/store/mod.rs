@@ -101,7 +101,10 @@
 
 #[cfg(feature = "daemon")]
 mod block;
-#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
+#[cfg_attr(
+    not(feature = "daemon"),
+    allow(dead_code, reason = "without the daemon a journal is only read, but by tests")
+)]
 mod bytes;
 #[cfg(feature = "daemon")]
 mod check;
@@ -112,14 +115,20 @@ mod database;
 mod disk;
 #[cfg(feature = "daemon")]
 mod erase;
-#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
+#[cfg_attr(
+    not(feature = "daemon"),
+    allow(dead_code, reason = "without the daemon a journal is only read, but by tests")
+)]
 mod error;
 #[cfg(test)]
 #[cfg(feature = "daemon")]
 mod faults;
 #[cfg(feature = "daemon")]
 mod folder;
-#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
+#[cfg_attr(
+    not(feature = "daemon"),
+    allow(dead_code, reason = "without the daemon a journal is only read, but by tests")
+)]
 mod frame;
 #[cfg(feature = "daemon")]
 mod hashes;
@@ -141,7 +150,10 @@ mod packer;
 mod read;
 #[cfg(feature = "daemon")]
 mod repair;
-#[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "without the daemon a journal is only read"))]
+#[cfg_attr(
+    not(feature = "daemon"),
+    allow(dead_code, reason = "without the daemon a journal is only read, but by tests")
+)]
 mod segment;
 #[cfg(feature = "daemon")]
 mod types;
