@@ -156,7 +156,11 @@ impl Scribe {
                 // Only now, and once for all of them: what is signed is on the disk.
                 Ok(proofs) => match self.core.notary.sign(&self.signer, &proofs) {
                     Ok(head) => Ok(Signed { head, proofs, records }),
-                    Err(fault) => Err(fault.to_string()),
+                    // They are recorded, and this writer is not where they are: only a restart goes on from there.
+                    Err(fault) => {
+                        self.core.became(Readiness::Failed);
+                        Err(fault.to_string())
+                    }
                 },
                 Err(fault) => {
                     let goes_on = matches!(
