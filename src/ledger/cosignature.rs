@@ -19,6 +19,19 @@ pub struct Cosignature {
 }
 
 impl Cosignature {
+    /// What `signature` says, when it is a cosignature that `witness` made over the text of a checkpoint.
+    ///
+    /// `None` when it names another key, when it was not made with this one over this text, or when the key is none
+    /// of a witness.
+    #[must_use]
+    pub fn verify(witness: &Verifier, text: &str, signature: &Signature) -> Option<Cosignature> {
+        if witness.is_named_by(signature) && witness.verifies(text, signature) {
+            Cosignature::of_verified(witness, signature)
+        } else {
+            None
+        }
+    }
+
     /// What a cosignature says that `verifier` was found to have made; `None` where it signs in another way.
     pub(super) fn of_verified(verifier: &Verifier, signature: &Signature) -> Option<Cosignature> {
         let (time_s, _) =

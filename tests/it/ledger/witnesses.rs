@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use slagboom::ledger::{
-    AddCheckpoint, Checkpoint, Digest, HashTile, NoteError, Refusal, Signer, Tile, TileHashes, Trust,
-    WitnessedHead, leaf_hash,
+    AddCheckpoint, Checkpoint, Cosignature, Digest, HashTile, NoteError, Refusal, Signature, Signer, Tile,
+    TileHashes, Trust, WitnessedHead, leaf_hash,
 };
 
 use super::{entries, log_key, tree, witness_key};
@@ -41,6 +41,23 @@ fn a_witness_follows_a_log_and_cosigns() {
         let believed = trust().with_witnesses(vec![witness.verifier().clone()], 1).open(note).unwrap();
         assert_eq!((believed.checkpoint.size(), believed.cosignatures[0].time_s), (new, 1_000 + new));
     }
+}
+
+#[test]
+fn a_cosignature_is_of_one_witness_over_one_text() {
+    let (witness, other, log) = (witness_key(1), witness_key(2), log_key());
+    let text = checkpoint(7).text();
+    let signature = witness.cosign(&text, 1_000).unwrap();
+    let verified = Cosignature::verify(witness.verifier(), &text, &signature).unwrap();
+    assert_eq!((verified.time_s, verified.key_id), (1_000, witness.verifier().id()));
+    assert_eq!(Cosignature::verify(other.verifier(), &text, &signature), None);
+    assert_eq!(Cosignature::verify(witness.verifier(), &checkpoint(8).text(), &signature), None);
+    // The same name and id on the bytes of another key.
+    let bytes = other.cosign(&text, 1_000).unwrap().bytes().to_vec();
+    let borrowed = Signature::new(witness.verifier().name().clone(), witness.verifier().id(), bytes);
+    assert_eq!(Cosignature::verify(witness.verifier(), &text, &borrowed), None);
+    // A log signs, and does not witness.
+    assert_eq!(Cosignature::verify(log.verifier(), &text, &log.sign(&text)), None);
 }
 
 #[test]
