@@ -1,7 +1,8 @@
 //! Slagboom answers one question before goods leave: may this export go, and on what legal ground?
 //!
 //! The modules in reading order: [`domain`] (the nouns), [`rulebook`] (law as data), [`engine`] (law applied), [`cases`]
-//! (law tested), [`ledger`] and `store` (decisions kept), `service` and `server` (the daemon), [`cli`] (the program).
+//! (law tested), [`ledger`] and `store` (decisions kept), `service` and `server` (the daemon), `witness` (who watches
+//! it from elsewhere), [`cli`] (the program).
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -50,3 +51,5 @@ pub mod service;
 pub mod store;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
+pub mod witness;

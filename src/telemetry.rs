@@ -29,6 +29,12 @@ pub mod field {
     pub const ADDRESS: &str = "address";
     /// How many.
     pub const COUNT: &str = "count";
+    /// Origin of the log that a witness was asked about.
+    pub const LOG: &str = "log";
+    /// Entries in the last checkpoint that a witness cosigned.
+    pub const SIZE: &str = "size";
+    /// A checkpoint with its signatures: public, and evidence.
+    pub const CHECKPOINT: &str = "checkpoint";
 }
 
 /// Sends log lines to standard error, as `filter` and `format` say.

@@ -114,6 +114,26 @@ fn the_service_knows_no_status_codes_and_no_messages() {
     assert_eq!(trespasses("src/store", &["tokio::", "tonic::"], &[]), Vec::<String>::new());
 }
 
+/// A witness is no daemon: it runs elsewhere, and neither trusts nor knows what the log is about.
+#[test]
+fn a_witness_knows_the_log_and_nothing_of_what_is_in_it() {
+    let rooms =
+        ["domain", "rulebook", "engine", "screening", "cases", "store", "service", "server", "proto", "cli"];
+    let words: Vec<String> = rooms.iter().map(|room| format!("crate::{room}")).collect();
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).chain(["tonic::", "SystemTime", "Timestamp::now"]).collect();
+    assert_eq!(trespasses("src/witness", &words, &[]), Vec::<String>::new());
+    for room in ["src/ledger", "src/store", "src/engine"] {
+        assert_eq!(trespasses(room, &["crate::witness"], &[]), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn http_stays_at_the_edges() {
+    let words = ["hyper::", "hyper_util::", "http_body_util::"];
+    assert_eq!(trespasses("src", &words, &["src/witness", "src/server"]), Vec::<String>::new());
+}
+
 #[test]
 fn yaml_shapes_stay_in_the_rulebook() {
     // The daemon's own configuration is YAML too, and one struct of it.
