@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::{Cosigner, KeyName, NOTE_LENGTH_MAX, SEED_LENGTH, Verifier};
 use crate::witness::error::{BookError, PageError};
-use crate::witness::files::{create_folder, is_unfinished, read, unfinished, write_durably};
+use crate::witness::files::{create_folder, is_unfinished, read, sync_folder, unfinished, write_durably};
 use crate::witness::page::Page;
 
 const LOCK_FILE: &str = "lock";
@@ -67,6 +67,10 @@ impl Book {
             begin(dir, name)?;
         }
         let (cosigner, pages) = Book::read(dir)?;
+        // A process that was killed may have left names that can be read and are not on the disk yet; what rests on
+        // them would be signed.
+        sync_folder(dir)?;
+        sync_folder(&dir.join(LOGS_FOLDER))?;
         let own = cosigner.verifier().name();
         if let Some(asked) = name.filter(|asked| *asked != own) {
             let (dir, name, asked) = (dir.to_owned(), own.clone(), asked.clone());

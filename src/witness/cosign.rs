@@ -1,6 +1,7 @@
 //! The witness itself: one request about a log at a time, remembered first and signed after.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tracing::{info, warn};
@@ -22,6 +23,8 @@ pub struct Witness {
     book: Book,
     logs: BTreeMap<String, Log>,
     clock: Arc<dyn Clock>,
+    /// Set when it is not known any more what is on the disk: nothing is signed after that.
+    stopped: AtomicBool,
 }
 
 /// A log that is watched.
@@ -59,7 +62,7 @@ impl Witness {
                 logs.insert(origin, Log { trust, keys, head: Mutex::new(head) });
             }
         }
-        Witness { book, logs, clock }
+        Witness { book, logs, clock, stopped: AtomicBool::new(false) }
     }
 
     /// The key that it signs with.
@@ -80,7 +83,10 @@ impl Witness {
             .logs
             .get(origin)
             .ok_or_else(|| Refusal::UnknownLog { origin: origin.chars().take(ORIGIN_SHOWN_MAX).collect() })?;
-        let mut head = log.head.lock().map_err(|_| WitnessError::Broken)?;
+        let mut head = log.head.lock().map_err(|_| WitnessError::Stopped)?;
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(WitnessError::Stopped);
+        }
         let signed = match head.add_checkpoint(&request, &log.trust) {
             Ok(signed) => signed,
             Err(refusal) => {
@@ -91,7 +97,9 @@ impl Witness {
         let (page, cosignature) = self.cosign(log, &signed)?;
         // Seeing the same checkpoint again is nothing to remember.
         if *head != page.head() {
-            self.book.write(&page)?;
+            self.book.write(&page).inspect_err(|error| {
+                self.stopped.fetch_or(error.is_fatal(), Ordering::SeqCst);
+            })?;
             *head = page.head();
         }
         info!({ field::LOG } = ?origin, { field::SIZE } = head.size, "cosigned");

@@ -173,9 +173,9 @@ pub enum WitnessError {
     /// A clock that says nothing.
     #[error("the clock stands before 1970")]
     Clock,
-    /// An earlier request about this log ended in the middle.
-    #[error("an earlier request about this log failed: the witness must be started again")]
-    Broken,
+    /// An earlier request ended in the middle.
+    #[error("an earlier request ended in the middle: the witness must be started again")]
+    Stopped,
 }
 
 impl WitnessError {

@@ -37,7 +37,11 @@ pub(super) fn create_folder(dir: &Path) -> Result<(), BookError> {
 fn sync_folder_of(path: &Path) -> Result<(), BookError> {
     let Some(dir) = path.parent() else { return Ok(()) };
     // The parent of a bare name such as `state` is empty, and means the folder that one stands in.
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    sync_folder(if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(dir: &Path) -> Result<(), BookError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(BookError::sync(dir))
 }
 
