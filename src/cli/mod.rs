@@ -34,6 +34,8 @@ mod rules;
 mod serve;
 mod test;
 mod verify;
+#[cfg(feature = "daemon")]
+mod witness;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -81,6 +83,14 @@ enum Command {
     /// Say which decisions need not be kept any longer; hold or erase them
     #[cfg(feature = "daemon")]
     Retention(retention::Retention),
+    /// Cosign the checkpoints of logs, as long as each continues the last one seen
+    ///
+    /// Run it on another machine than the daemon, and in other hands: whoever sees its cosignature then knows that
+    /// nobody was shown another history. It speaks plain HTTP (C2SP tlog-witness) until SIGTERM or SIGINT; checkpoints
+    /// and cosignatures are public and signed, so that this loses nothing but privacy. `SLAGBOOM_LOG` says which log
+    /// lines to write, such as `debug`, and `SLAGBOOM_LOG_FORMAT` how they look.
+    #[cfg(feature = "daemon")]
+    Witness(witness::Witness),
     /// Measure the recorded check beside a null handler, in one run
     #[cfg(feature = "daemon")]
     Bench(bench::Bench),
@@ -134,6 +144,8 @@ impl Cli {
             Command::Replay(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Retention(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Witness(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Bench(verb) => verb.run(),
             #[cfg(feature = "daemon")]

@@ -30,3 +30,5 @@ mod store;
 #[cfg(feature = "daemon")]
 mod support;
 mod tidy;
+#[cfg(feature = "daemon")]
+mod witness;

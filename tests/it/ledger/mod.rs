@@ -12,7 +12,7 @@ mod oracle;
 mod receipts;
 mod trees;
 mod verify;
-mod witnesses;
+pub mod witnesses;
 
 use slagboom::ledger::{Accumulator, Cosigner, Digest, Signer, leaf_hash};
 
@@ -26,7 +26,7 @@ fn reference_leaves() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn tree(leaves: &[Vec<u8>]) -> Accumulator {
+pub fn tree(leaves: &[Vec<u8>]) -> Accumulator {
     let mut tree = Accumulator::new();
     for leaf in leaves {
         tree.push(leaf_hash(leaf));
@@ -34,11 +34,11 @@ fn tree(leaves: &[Vec<u8>]) -> Accumulator {
     tree
 }
 
-fn entries(count: u64) -> Vec<Vec<u8>> {
+pub fn entries(count: u64) -> Vec<Vec<u8>> {
     (0..count).map(|index| format!("entry {index}").into_bytes()).collect()
 }
 
-fn log_key() -> Signer {
+pub fn log_key() -> Signer {
     Signer::from_seed("exporter.example/log".parse().unwrap(), &[1; 32]).unwrap()
 }
 

@@ -8,19 +8,28 @@ use slagboom::ledger::{
 
 use super::{entries, log_key, tree, witness_key};
 
-fn proof(old: u64, new: u64) -> Vec<Digest> {
-    let leaves: Vec<Digest> = entries(new).iter().map(|entry| leaf_hash(entry)).collect();
-    let mut hashes = TileHashes::new(new, |tile: Tile| HashTile::new(tile, &leaves).map(Into::into));
-    hashes.consistency_proof(old).unwrap()
+pub fn checkpoint(size: u64) -> Checkpoint {
+    checkpoint_of(&entries(size))
 }
 
-fn checkpoint(size: u64) -> Checkpoint {
-    Checkpoint::new("exporter.example/log", size, tree(&entries(size)).root()).unwrap()
+fn checkpoint_of(leaves: &[Vec<u8>]) -> Checkpoint {
+    Checkpoint::new("exporter.example/log", leaves.len() as u64, tree(leaves).root()).unwrap()
 }
 
-fn request(old: u64, new: u64) -> AddCheckpoint {
-    let proof = if old == 0 { vec![] } else { proof(old, new) };
-    AddCheckpoint { old_size: old, proof, checkpoint: checkpoint(new).sign(&log_key()).unwrap() }
+pub fn request(old: u64, new: u64) -> AddCheckpoint {
+    continuing(old, &entries(new))
+}
+
+/// The request for a log of these leaves, from its first `old` ones.
+pub fn continuing(old: u64, leaves: &[Vec<u8>]) -> AddCheckpoint {
+    let checkpoint = checkpoint_of(leaves);
+    let hashed: Vec<Digest> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let hash_tile = |tile: Tile| HashTile::new(tile, &hashed).map(Into::into);
+    let proof = match old {
+        0 => vec![],
+        old => TileHashes::new(checkpoint.size(), hash_tile).consistency_proof(old).unwrap(),
+    };
+    AddCheckpoint { old_size: old, proof, checkpoint: checkpoint.sign(&log_key()).unwrap() }
 }
 
 fn trust() -> Trust {
