@@ -1,5 +1,6 @@
-//! `slagboom witness` from outside: the program, and real sockets.
+//! `slagboom witness` from outside: the program, real sockets, and the client that a daemon asks it with.
 
+mod client;
 mod protocol;
 mod state;
 
