@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::ledger::KeyName;
+use crate::{ledger::KeyName, witness::Client};
 
 /// Longest grace at shutdown, seconds: an hour is a forgotten zero.
 pub const SHUTDOWN_GRACE_S_MAX: u64 = 3_600;
@@ -58,6 +58,12 @@ pub struct Config {
     pub key: Option<PathBuf>,
     /// Name of the log, for the key that is made at the first start; drawn at random when `None`.
     pub log_name: Option<KeyName>,
+    /// Witnesses that are asked to cosign the head of the log, each `URL=VKEY`.
+    pub witnesses: Vec<String>,
+    /// How many of them must cosign.
+    pub witness_quorum: usize,
+    /// Does no answer leave before they have?
+    pub witness_wait: bool,
     /// Where to listen.
     pub listen: Listen,
     /// Serving threads, each with its own runtime.
@@ -94,6 +100,15 @@ pub struct Layer {
     /// Name of the log, such as `exporter.example/log`, for the key that is made at the first start
     #[arg(long, value_name = "NAME")]
     pub log_name: Option<String>,
+    /// Witness that is asked to cosign the head of the log; may be given more than once
+    #[arg(long = "witness", value_name = "URL=VKEY")]
+    pub witnesses: Option<Vec<String>>,
+    /// How many witnesses must cosign [default: all of them]
+    #[arg(long, value_name = "N")]
+    pub witness_quorum: Option<usize>,
+    /// Hold every answer back until they have
+    #[arg(long, value_name = "BOOL")]
+    pub witness_wait: Option<bool>,
     /// Where to listen: a loopback address and port, or `unix:PATH`
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
@@ -156,6 +171,9 @@ impl Default for Config {
             rules: None,
             key: None,
             log_name: None,
+            witnesses: Vec::new(),
+            witness_quorum: 0,
+            witness_wait: false,
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7443))),
             threads: std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             queue: 8_192,
@@ -210,6 +228,24 @@ impl Config {
             let name = name.parse::<KeyName>();
             self.log_name =
                 Some(name.map_err(|fault| ConfigError::Value { name: "log_name", why: fault.to_string() })?);
+        }
+        if let Some(witnesses) = layer.witnesses {
+            for witness in &witnesses {
+                let refuse =
+                    |why: String| ConfigError::Value { name: "witnesses", why: format!("`{witness}`: {why}") };
+                witness.parse::<Client>().map_err(|fault| refuse(fault.to_string()))?;
+            }
+            self.witness_quorum = witnesses.len();
+            self.witnesses = witnesses;
+        }
+        if let Some(quorum) = layer.witness_quorum {
+            let rule = "must be 1 to the number of witnesses";
+            require((1..=self.witnesses.len()).contains(&quorum), "witness_quorum", rule)?;
+            self.witness_quorum = quorum;
+        }
+        if let Some(wait) = layer.witness_wait {
+            require(!wait || !self.witnesses.is_empty(), "witness_wait", "needs a witness to wait for")?;
+            self.witness_wait = wait;
         }
         if let Some(listen) = layer.listen {
             self.listen = listen.parse()?;
@@ -275,6 +311,15 @@ impl Environment {
                 Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
                 Some("KEY") => layer.key = Some(PathBuf::from(value)),
                 Some("LOG_NAME") => layer.log_name = Some(value),
+                Some("WITNESSES") => {
+                    layer.witnesses = Some(value.split_whitespace().map(str::to_owned).collect());
+                }
+                Some("WITNESS_QUORUM") => {
+                    layer.witness_quorum = Some(number("SLAGBOOM_WITNESS_QUORUM", &value)?);
+                }
+                Some("WITNESS_WAIT") => {
+                    layer.witness_wait = Some(boolean("SLAGBOOM_WITNESS_WAIT", &value)?);
+                }
                 Some("RULES") => layer.rules = Some(PathBuf::from(value)),
                 Some("LISTEN") => layer.listen = Some(value),
                 Some("THREADS") => layer.threads = Some(number("SLAGBOOM_THREADS", &value)?),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::exit::{Done, Exit, Failure};
@@ -16,10 +17,12 @@ use crate::clock::System;
 use crate::config::{Config, Layer};
 use crate::rulebook::Rulebook;
 use crate::server::shutdown::Signals;
+use crate::server::witnesses::Witnesses;
 use crate::server::{self, Listener, Opening, ServeOptions};
 use crate::service::{LogKey, Service};
 use crate::store::Options;
 use crate::telemetry::{self, field};
+use crate::witness::Client;
 
 /// Answers over gRPC until SIGTERM or SIGINT. Only loopback and Unix sockets: this version has no TLS.
 #[derive(Args, Debug)]
@@ -65,12 +68,30 @@ impl Serve {
                 grace: Duration::from_secs(config.shutdown_grace_s),
             };
             let service = Arc::new(service);
+            let following = witnessed(&config, &service).await?;
             let served = server::run(listener, service.clone(), options, signals.first()).await;
             service.close();
+            if let Some(following) = following {
+                following.abort();
+            }
             served.map_err(Failure::from)
         })?;
         Ok(Exit::Fine)
     }
+}
+
+/// Lets the witnesses look at the log before anything is answered, and from then on at every new head of it.
+async fn witnessed(config: &Config, service: &Arc<Service>) -> Result<Option<JoinHandle<()>>, Failure> {
+    if config.witnesses.is_empty() {
+        return Ok(None);
+    }
+    let clients: Result<Vec<Client>, _> = config.witnesses.iter().map(|witness| witness.parse()).collect();
+    let mut witnesses = Witnesses::new(clients?, config.witness_quorum);
+    witnesses.first(service).await?;
+    if config.witness_wait {
+        service.wait_for_witnesses();
+    }
+    Ok(Some(tokio::spawn(witnesses.follow(Arc::clone(service)))))
 }
 
 /// INVARIANT (`last_good_rulebook`): a rulebook whose own cases fail is never put in force.

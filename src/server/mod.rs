@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod limits;
 pub mod listener;
 pub mod shutdown;
+pub mod witnesses;
 mod worker;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
