@@ -36,7 +36,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Most lines in the head of a request.
 const HEADERS_MAX: usize = 64;
 /// Most connections at a time; one more is closed at once.
-const CONNECTIONS_MAX: usize = 128;
+pub const CONNECTIONS_MAX: usize = 128;
 /// Longest wait for the head of a request, and so the longest that an idle connection is kept.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for the body of a request.

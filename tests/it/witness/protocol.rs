@@ -1,10 +1,11 @@
 //! What is asked, and what C2SP tlog-witness says must be answered.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use slagboom::ledger::{AddCheckpoint, Checkpoint, Digest, NOTE_SIGNATURES_MAX, Signature, Signer};
-use slagboom::witness::http::BODY_BYTES_MAX;
+use slagboom::witness::http::{BODY_BYTES_MAX, CONNECTIONS_MAX};
 
 use super::{Reply, Running, checkpoint, continuing, request};
 use crate::ledger::{entries, log_key};
@@ -197,6 +198,44 @@ fn one_connection_carries_many_requests() {
     let mut answers = String::new();
     stream.read_to_string(&mut answers).unwrap();
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+}
+
+#[test]
+fn one_connection_too_many_is_closed_and_others_go_on() {
+    let state = tempfile::tempdir().unwrap();
+    let witness = Running::start(state.path());
+    let mut taken: Vec<_> = (0..CONNECTIONS_MAX).map(|_| witness.connect()).collect();
+    assert_eq!(witness.connect().read(&mut [0]).unwrap(), 0, "nobody answers there");
+    // One of those that are open has its turn, and leaves its place to the next.
+    let body = request(0, 7).encode();
+    let head = format!(
+        "POST /add-checkpoint HTTP/1.1\r\nhost: w\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut last = taken.pop().unwrap();
+    last.write_all(&[head, body].concat().into_bytes()).unwrap();
+    assert_eq!(Reply::read(&mut last).status, 200);
+    drop((taken, last));
+    // The witness sees by and by that they have left.
+    let mut tries = 0;
+    while status_if_answered(&witness, &request(7, 8)) != Some(200) {
+        tries += 1;
+        assert!(tries < 1_000, "the places are not given back");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The status, or nothing where the connection was closed at once.
+fn status_if_answered(witness: &Running, request: &AddCheckpoint) -> Option<u16> {
+    let body = request.encode();
+    let length = body.len();
+    let head = format!(
+        "POST /add-checkpoint HTTP/1.1\r\nhost: w\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let mut stream = witness.connect();
+    let mut answer = String::new();
+    stream.write_all(head.as_bytes()).and_then(|()| stream.read_to_string(&mut answer)).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[test]
