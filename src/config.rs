@@ -231,8 +231,10 @@ impl Config {
         }
         if let Some(witnesses) = layer.witnesses {
             for witness in &witnesses {
-                let refuse =
-                    |why: String| ConfigError::Value { name: "witnesses", why: format!("`{witness}`: {why}") };
+                let refuse = |why: String| ConfigError::Value {
+                    name: "witnesses",
+                    why: format!("`{witness}`: {why}"),
+                };
                 witness.parse::<Client>().map_err(|fault| refuse(fault.to_string()))?;
             }
             self.witness_quorum = witnesses.len();

@@ -42,7 +42,7 @@ pub fn log_key() -> Signer {
     Signer::from_seed("exporter.example/log".parse().unwrap(), &[1; 32]).unwrap()
 }
 
-fn witness_key(number: u8) -> Cosigner {
+pub fn witness_key(number: u8) -> Cosigner {
     Cosigner::from_seed(format!("witness{number}.example").parse().unwrap(), &[100 + number; 32]).unwrap()
 }
 

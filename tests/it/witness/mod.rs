@@ -1,6 +1,7 @@
 //! `slagboom witness` from outside: the program, real sockets, and the client that a daemon asks it with.
 
 mod client;
+mod daemon;
 mod protocol;
 mod state;
 
