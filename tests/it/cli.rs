@@ -273,12 +273,18 @@ pub mod with_the_daemon {
 
     impl Daemon {
         pub fn start(data: &Path, more: &[&str]) -> Self {
+            Self::start_with(data, more, &[])
+        }
+
+        /// The same with these variables in its environment.
+        pub fn start_with(data: &Path, more: &[&str], environment: &[(&str, &Path)]) -> Self {
             let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
                 .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
                 .arg(data)
                 .args(more)
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .env_remove("SLAGBOOM_DATA")
+                .envs(environment.iter().copied())
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
@@ -292,6 +298,11 @@ pub mod with_the_daemon {
         pub fn signal(&mut self, signal: rustix::process::Signal) -> i32 {
             let pid = rustix::process::Pid::from_child(&self.child);
             rustix::process::kill_process(pid, signal).unwrap();
+            self.child.wait().unwrap().code().unwrap_or(-1)
+        }
+
+        /// Waits until it ends by itself.
+        pub fn ended(&mut self) -> i32 {
             self.child.wait().unwrap().code().unwrap_or(-1)
         }
     }

@@ -1,10 +1,12 @@
 //! The real daemon killed at any moment: what it answered is there, and nothing is half there.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use slagboom::archive::{Archive, VerifyOptions, verify};
 use slagboom::proto::v1;
 use slagboom::store::{Options, check_folder};
 use v1::decision_log_service_client::DecisionLogServiceClient;
@@ -13,8 +15,11 @@ use v1::export_control_service_client::ExportControlServiceClient;
 use crate::cli::with_the_daemon::Daemon;
 use crate::support;
 
+/// Id of the decision, id of the request, and receipt of every answer.
+pub type Answered = Arc<Mutex<Vec<(String, String, String)>>>;
+
 /// Rounds: a tenth of the 50 of a full run, unless `SLAGBOOM_CRASH_ROUNDS` says otherwise.
-fn rounds() -> u64 {
+pub fn rounds() -> u64 {
     std::env::var("SLAGBOOM_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
 }
 
@@ -24,10 +29,12 @@ fn rounds() -> u64 {
 fn every_answered_decision_survives_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let answered: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let answered = Answered::default();
     for round in 0..rounds() {
         let daemon = Daemon::start(&data, &[]);
+        let before = answered.lock().unwrap().len();
         killed_while_asked(daemon, round, &answered);
+        verified(&data, &answered, before);
         let report = check_folder(&Options::new(&data)).unwrap();
         // The last batch may be in one copy only; a start evens that out.
         let mut daemon = Daemon::start(&data, &[]);
@@ -40,7 +47,7 @@ fn every_answered_decision_survives_sigkill() {
     assert!(answered.len() as u64 >= rounds(), "only {} answers in {} rounds", answered.len(), rounds());
 }
 
-fn killed_while_asked(mut daemon: Daemon, round: u64, answered: &Arc<Mutex<Vec<(String, String)>>>) {
+pub fn killed_while_asked(mut daemon: Daemon, round: u64, answered: &Answered) {
     let server = daemon.server.clone();
     let before = answered.lock().unwrap().len();
     let stop = Arc::new(AtomicBool::new(false));
@@ -51,11 +58,12 @@ fn killed_while_asked(mut daemon: Daemon, round: u64, answered: &Arc<Mutex<Vec<(
                 let Ok(mut control) = ExportControlServiceClient::connect(server).await else { return };
                 for at in 0.. {
                     let request_id = format!("crash-{round}-{client}-{at}");
-                    let Ok(response) = control.check_export(support::request(&request_id)).await else {
-                        return;
-                    };
+                    let mut request = support::request(&request_id);
+                    request.receipt = v1::ReceiptKind::Full.into();
+                    let Ok(response) = control.check_export(request).await else { return };
                     let decision = response.into_inner().decision.unwrap();
-                    answered.lock().unwrap().push((decision.decision_id, request_id));
+                    let receipt = decision.receipt.unwrap().proof;
+                    answered.lock().unwrap().push((decision.decision_id, request_id, receipt));
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
@@ -77,11 +85,22 @@ fn killed_while_asked(mut daemon: Daemon, round: u64, answered: &Arc<Mutex<Vec<(
     }
 }
 
-fn found_again(daemon: &Daemon, answered: &Arc<Mutex<Vec<(String, String)>>>) {
+/// Every receipt since `from` holds in the log of this folder, and so does all the rest of it: nothing was signed that did
+/// not stay.
+pub fn verified(data: &Path, answered: &Answered, from: usize) {
+    let kept = answered.lock().unwrap().clone();
+    let receipts = kept.into_iter().skip(from).map(|(id, _, receipt)| (id.into(), receipt.into_bytes()));
+    let options = VerifyOptions { receipts: receipts.collect(), threads: 1, ..VerifyOptions::default() };
+    let report = verify(&Archive::open_data(data).unwrap(), &options, |_| {}).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    assert_eq!(report.receipts, options.receipts.len());
+}
+
+pub fn found_again(daemon: &Daemon, answered: &Answered) {
     let answered = answered.lock().unwrap().clone();
     support::block_on(async {
         let mut log = DecisionLogServiceClient::connect(daemon.server.clone()).await.unwrap();
-        for (decision_id, request_id) in answered {
+        for (decision_id, request_id, _) in answered {
             let request = v1::GetDecisionRequest { decision_id: decision_id.clone() };
             let found =
                 log.get_decision(request).await.unwrap_or_else(|status| panic!("{decision_id}: {status}"));

@@ -16,8 +16,12 @@ mod cases;
 mod cli;
 #[cfg(feature = "daemon")]
 mod crash;
+#[cfg(feature = "daemon")]
+mod damage;
 mod ledger;
 mod oracle;
+#[cfg(feature = "daemon")]
+mod power;
 #[cfg(feature = "daemon")]
 mod replay;
 #[cfg(feature = "daemon")]
