@@ -1,6 +1,7 @@
 //! `slagboom demo`: the product at work, in one command.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -19,8 +20,9 @@ use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
-use crate::server::{self, Listener, Opening, ServeError, ServeOptions};
-use crate::service::{Service, Snapshot};
+use crate::server::{self, Listener, Opening, ServeError, ServeOptions, grpc};
+use crate::service::replay::{self, Summary, Under, archived};
+use crate::service::{Filter, Service, Snapshot};
 use crate::store::{Options, check_folder};
 
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
@@ -63,12 +65,21 @@ impl Demo {
             print::bold("The log verified from its files alone, with the receipt and the public key:"),
             verify::human(&report, false)
         );
+        let replayed = replayed(&Archive::open_data(&data)?)?;
+        let _ = writeln!(
+            text,
+            "{}\n  {} decisions, {} of them the same to the byte\n",
+            print::bold("Every export decided again out of the log, as the law was known then:"),
+            replayed.decisions,
+            replayed.same
+        );
         let _ = writeln!(
             text,
             "The same daemon for good: slagboom serve. It has answered {asked} questions here."
         );
         print::out(&text)?;
-        if copies.is_sound() && report.is_ok() && report.receipts == 1 {
+        if copies.is_sound() && report.is_ok() && report.receipts == 1 && replayed.same == replayed.decisions
+        {
             Ok(Exit::Fine)
         } else {
             Err(Failure::new(Exit::No, anyhow!("the log is not sound")))
@@ -115,6 +126,13 @@ impl Demo {
             Ok((requests.len(), receipt))
         })
     }
+}
+
+/// Decides all of the log again.
+fn replayed(archive: &Archive) -> Result<Summary, Failure> {
+    let under = Under::AsKnownThen;
+    let options = replay::Options { under, filter: Filter::default(), was: None, now: None, threads: 1 };
+    Ok(replay::replay(archived(archive)?, grpc::WIRE, &options, |_| ControlFlow::Continue(())))
 }
 
 /// A text with two spaces before each line.

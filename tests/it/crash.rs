@@ -18,9 +18,9 @@ use crate::support;
 /// Id of the decision, id of the request, and receipt of every answer.
 pub type Answered = Arc<Mutex<Vec<(String, String, String)>>>;
 
-/// Rounds: a tenth of the 50 of a full run, unless `SLAGBOOM_CRASH_ROUNDS` says otherwise.
+/// Rounds: a tenth of the 200 of a full run, unless `SLAGBOOM_CRASH_ROUNDS` says otherwise.
 pub fn rounds() -> u64 {
-    std::env::var("SLAGBOOM_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
+    std::env::var("SLAGBOOM_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
 /// INVARIANT (`no_record_no_release`): each round asks from several connections, kills the daemon with SIGKILL at some

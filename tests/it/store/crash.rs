@@ -14,7 +14,7 @@ const FOLDER: &str = "SLAGBOOM_CRASH_FOLDER";
 
 /// Rounds of the crash test; a longer run sets `SLAGBOOM_CRASH_ROUNDS`.
 fn rounds() -> u64 {
-    std::env::var("SLAGBOOM_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+    std::env::var("SLAGBOOM_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
 #[test]
