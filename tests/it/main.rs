@@ -18,6 +18,8 @@ mod cli;
 mod crash;
 #[cfg(feature = "daemon")]
 mod damage;
+#[cfg(feature = "daemon")]
+mod fixtures;
 mod ledger;
 mod oracle;
 #[cfg(feature = "daemon")]
