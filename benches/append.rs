@@ -22,7 +22,9 @@ use slagboom::archive::{Archive, VerifyOptions, verify};
 use slagboom::ledger::{
     Batch, Body, Checkpoint, Digest, Entry, EntryKind, Note, Receipt, Signer, commitment, verify_inclusion,
 };
-use slagboom::store::{Derived, Opened, Options, Record, RequestKey, Store, Term, journal_alone};
+use slagboom::store::{
+    Derived, Opened, Options, Record, RequestKey, Store, Term, compact_folder, journal_alone,
+};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -119,12 +121,22 @@ fn compare(batch: u64, records: u64) {
         rounds += 1;
     }
     drop((store, writer));
-    let disk = ["journal", "sled", "hashes"].map(|name| size_of(&root.join("store").join(name)));
+    let disk = || ["journal", "sled", "hashes"].map(|name| size_of(&root.join("store").join(name)));
+    let (written, start) = (disk(), Instant::now());
+    let report = compact_folder(&Options::new(root.join("store"))).unwrap();
+    let compacted = (disk(), start.elapsed());
     raw.print(batch, "raw append and fdatasync", &raw, None);
     journal.print(batch, "journal alone", &raw, None);
     signed.print(batch, "journal, tree and signature", &raw, None);
     proved.print(batch, "the same with a receipt each", &raw, None);
-    whole.print(batch, "journal, tree and sled", &raw, Some((disk, payload as u64)));
+    whole.print(batch, "journal, tree and sled", &raw, Some((written, payload as u64)));
+    let (now, took) = compacted;
+    println!(
+        "| {batch} | {records} | compacted: {} of its segments to {:.2} in {took:?} | - | - | - | {} |",
+        report.compressed + report.already,
+        report.bytes_after as f64 / report.bytes_before as f64,
+        ratio(now, payload as u64),
+    );
     fs::remove_dir_all(&root).unwrap();
 }
 
@@ -268,11 +280,7 @@ impl Meter {
     }
 
     fn print(&self, batch: u64, what: &str, raw: &Meter, disk: Option<([u64; 3], u64)>) {
-        let ratio = disk.map_or("-".to_owned(), |(bytes, payload)| {
-            let of = |bytes: u64| bytes as f64 / payload as f64;
-            let [journal, sled, hashes] = bytes.map(of);
-            format!("{:.2} ({journal:.2} + {sled:.2} + {hashes:.2})", of(bytes.iter().sum()))
-        });
+        let ratio = disk.map_or("-".to_owned(), |(bytes, payload)| ratio(bytes, payload));
         println!(
             "| {batch} | {} | {what} | {:.0} | {:.2} | {:.2} | {ratio} |",
             self.records,
@@ -281,6 +289,13 @@ impl Meter {
             self.cpu.as_secs_f64() * 1e6 / self.records as f64,
         );
     }
+}
+
+/// Bytes on the disk to bytes recorded: in all, and of journal, database and hashes.
+fn ratio(bytes: [u64; 3], payload: u64) -> String {
+    let of = |bytes: u64| bytes as f64 / payload as f64;
+    let [journal, sled, hashes] = bytes.map(of);
+    format!("{:.2} ({journal:.2} + {sled:.2} + {hashes:.2})", of(bytes.iter().sum()))
 }
 
 /// Processor time of this process, in steps of 10 ms.

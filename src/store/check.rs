@@ -11,7 +11,7 @@ use crate::store::frame::RecordRef;
 use crate::store::load::examine;
 use crate::store::pack::Pack;
 use crate::store::read::Store;
-use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment::{SegmentReader, Step, list_segments};
 use crate::store::types::Options;
 
 /// Problems that a report tells apart; more are only counted.
@@ -108,7 +108,7 @@ pub(super) fn compare(
     let until = until.unwrap_or(u64::MAX);
     let firsts = list_segments(journal)?;
     for first in firsts.iter().copied().take_while(|first| *first < until || *first == 0) {
-        let (mut reader, header) = SegmentReader::open(&segment_path(journal, first))?;
+        let (mut reader, header) = SegmentReader::open(journal, first)?;
         if first != report.size {
             report.note(report.size.min(first), format!("a segment is missing before sequence {first}"));
         }

@@ -6,17 +6,19 @@
 //!
 //! Overwritten is gone as far as files go. What a file system, a disk or a backup keeps of old blocks is out of reach.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::ledger::{Body, BodyState, Entry, EntryKind};
 use crate::store::bytes::{Reader, seal, unseal};
+use crate::store::compact::unpack_segment;
 use crate::store::error::StoreError;
 use crate::store::folder::{Folder, sync_folder_of, write_durably};
 use crate::store::frame::{BATCH_HEADER_LENGTH, FRAME_HEADER_LENGTH, RecordRef, erased_frame};
 use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment_file::SegmentFile;
 use crate::store::types::Derive;
 
 const NOTE: &str = "erasing";
@@ -44,15 +46,14 @@ pub(super) fn finish_erasing(folder: &Folder, derive: Derive) -> Result<Option<u
         Err(error) => return Err(StoreError::io("read", &path)(error)),
     };
     let (entry, sequences) = decode(&bytes).ok_or_else(|| StoreError::Database {
-        why: format!("`{}` is altered, and says what is to be erased; erase it again", path.display()),
+        why: format!(
+            "`{}` is altered, and says what is to be erased; remove it, and erase again",
+            path.display()
+        ),
     })?;
     let journal = folder.journal();
-    let kind =
-        record_at(&journal, entry, |record, _| Entry::decode(record.entry).map(|entry| entry.kind).ok())?;
-    let erased = if kind.flatten() == Some(EntryKind::BodyErased) {
-        for sequence in &sequences {
-            erase(&journal, *sequence, derive)?;
-        }
+    let erased = if kind_at(&journal, entry)? == Some(EntryKind::BodyErased) {
+        erase(&journal, &sequences, derive)?;
         remove_copies(&journal)?;
         // The database holds them too, in a file that only ever grows: it is made anew from the journal.
         let database = folder.database();
@@ -78,44 +79,78 @@ fn decode(bytes: &[u8]) -> Option<(u64, Vec<u64>)> {
     Some((entry, sequences))
 }
 
-/// Overwrites one body in the journal; one that is erased already stays so.
-fn erase(journal: &Path, sequence: u64, derive: Derive) -> Result<(), StoreError> {
-    let found = record_at(journal, sequence, |record, place| {
-        let BodyState::Kept { body, .. } = record.body else { return None };
-        let entry = Entry::decode(record.entry).ok()?;
-        let key = derive(&entry, &Body::decode(body).unwrap_or_default()).request_key;
-        let head = FRAME_HEADER_LENGTH + record.entry.len();
-        let frame = erased_frame(record.frames.len() - head, key.map(|key| key.0));
-        Some((place.0, place.1 + head as u64, frame))
-    })?;
-    let found =
-        found.ok_or_else(|| StoreError::damaged(sequence, "the journal lacks the body to be erased"))?;
-    let Some((path, offset, frame)) = found else { return Ok(()) };
-    let file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("open", &path))?;
-    file.write_all_at(&frame, offset).map_err(StoreError::io("write", &path))?;
-    file.sync_data().map_err(StoreError::io("sync", &path))
+/// Overwrites these bodies in the journal, ascending, segment by segment; one that is erased already stays so.
+fn erase(journal: &Path, sequences: &[u64], derive: Derive) -> Result<(), StoreError> {
+    let mut rest = sequences;
+    while let Some(next) = rest.first() {
+        let lost = || StoreError::damaged(*next, "the journal lacks the body to be erased");
+        let first = segment_of(journal, *next)?.ok_or_else(lost)?;
+        // A compressed one is plain again, until the thread that compresses comes to it.
+        let length = SegmentFile::open(journal, first)?.length();
+        unpack_segment(journal, first, length)?;
+        let path = segment_path(journal, first);
+        let file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("open", &path))?;
+        let before = rest.len();
+        rest = erase_in(journal, first, &file, rest, derive)?;
+        file.sync_data().map_err(StoreError::io("sync", &path))?;
+        if rest.len() == before {
+            return Err(lost());
+        }
+    }
+    Ok(())
 }
 
-/// Finds a record in the journal and hands it on with its file and offset; nothing where it is not there.
-fn record_at<T>(
+/// Overwrites those of the bodies that this segment holds, and gives the others.
+fn erase_in<'a>(
     journal: &Path,
-    sequence: u64,
-    take: impl FnOnce(&RecordRef<'_>, (PathBuf, u64)) -> T,
-) -> Result<Option<T>, StoreError> {
-    let first = list_segments(journal)?.into_iter().rev().find(|first| *first <= sequence);
-    let Some(first) = first else { return Ok(None) };
+    first: u64,
+    file: &File,
+    sequences: &'a [u64],
+    derive: Derive,
+) -> Result<&'a [u64], StoreError> {
     let path = segment_path(journal, first);
-    let (mut reader, _) = SegmentReader::open(&path)?;
-    while reader.skip(sequence)?.is_some() {}
-    let mut offset = reader.offset + BATCH_HEADER_LENGTH as u64;
-    let Step::Batch(header) = reader.step()? else { return Ok(None) };
-    for (at, record) in (header.first..).zip(reader.records()) {
-        if at == sequence {
-            return Ok(Some(take(&record, (path, offset))));
+    let mut rest = sequences;
+    let (mut reader, _) = SegmentReader::open(journal, first)?;
+    while let Some(next) = rest.first() {
+        while reader.skip(*next)?.is_some() {}
+        let mut offset = reader.offset + BATCH_HEADER_LENGTH as u64;
+        let Step::Batch(header) = reader.step()? else { break };
+        for (sequence, record) in (header.first..).zip(reader.records()) {
+            if rest.first() == Some(&sequence) {
+                if let Some((head, frame)) = erased(&record, derive) {
+                    file.write_all_at(&frame, offset + head).map_err(StoreError::io("write", &path))?;
+                }
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            offset += record.frames.len() as u64;
         }
-        offset += record.frames.len() as u64;
     }
-    Ok(None)
+    Ok(rest)
+}
+
+/// What stands in the place of the body frame of a record, and how far behind its start; nothing where it is erased.
+fn erased(record: &RecordRef<'_>, derive: Derive) -> Option<(u64, Vec<u8>)> {
+    let BodyState::Kept { body, .. } = record.body else { return None };
+    let entry = Entry::decode(record.entry).ok()?;
+    let key = derive(&entry, &Body::decode(body).unwrap_or_default()).request_key;
+    let head = FRAME_HEADER_LENGTH + record.entry.len();
+    Some((head as u64, erased_frame(record.frames.len() - head, key.map(|key| key.0))))
+}
+
+/// The first sequence number of the segment that holds this record.
+fn segment_of(journal: &Path, sequence: u64) -> Result<Option<u64>, StoreError> {
+    Ok(list_segments(journal)?.into_iter().rev().find(|first| *first <= sequence))
+}
+
+/// The kind of the entry at this place of the journal; nothing where there is none.
+fn kind_at(journal: &Path, sequence: u64) -> Result<Option<EntryKind>, StoreError> {
+    let Some(first) = segment_of(journal, sequence)? else { return Ok(None) };
+    let (mut reader, _) = SegmentReader::open(journal, first)?;
+    while reader.skip(sequence)?.is_some() {}
+    let Step::Batch(header) = reader.step()? else { return Ok(None) };
+    let records = reader.records();
+    let record = (header.first..).zip(&records).find(|(at, _)| *at == sequence);
+    Ok(record.and_then(|(_, record)| Entry::decode(record.entry).ok()).map(|entry| entry.kind))
 }
 
 /// Deletes what a repair kept of damaged segments: it may hold the bodies too.

@@ -74,6 +74,12 @@ pub enum StoreError {
         /// What it said.
         why: String,
     },
+    /// A file that was just written does not give back what was written.
+    #[error("`{}` does not read back as it was written", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another error of the operating system.
     #[error("cannot {what} `{}`", path.display())]
     Io {

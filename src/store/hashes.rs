@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::ledger::{Accumulator, Digest, HashTile, TILE_WIDTH, Tile, TileBuilder, TileHashes, leaf_hash};
 use crate::store::error::StoreError;
-use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment::{SegmentReader, Step, list_segments};
 
 const FOLDER: &str = "hashes";
 const TILE_BYTES: u64 = 32 * TILE_WIDTH as u64;
@@ -36,7 +36,7 @@ impl Hashes {
     /// The tiles of the log whose right edge is `tree`, as far as the files in the data folder hold them; the rest
     /// is made anew from the journal.
     pub(super) fn open(data: &Path, journal: &Path, tree: &Accumulator) -> Result<Hashes, StoreError> {
-        let folder = data.join(FOLDER);
+        let folder = Hashes::folder(data);
         if !folder.exists() {
             fs::create_dir(&folder).map_err(StoreError::io("create", &folder))?;
         }
@@ -52,6 +52,11 @@ impl Hashes {
         Ok(hashes)
     }
 
+    /// Where they lie in a data folder.
+    pub(super) fn folder(data: &Path) -> PathBuf {
+        data.join(FOLDER)
+    }
+
     /// Makes them anew from the first entry on, because a proof did not hold.
     pub(super) fn rebuild(&mut self, journal: &Path, until: u64) -> Result<(), StoreError> {
         self.begin(TileBuilder::new());
@@ -62,7 +67,7 @@ impl Hashes {
     /// Goes on from the newest segment at whose start the files hold the tree that its header says.
     fn resume(&mut self, journal: &Path, tree: &Accumulator) -> Result<(), StoreError> {
         for first in list_segments(journal)?.into_iter().rev() {
-            let (_, header) = SegmentReader::open(&segment_path(journal, first))?;
+            let (_, header) = SegmentReader::open(journal, first)?;
             let Some(before) = header.map(|header| header.before).filter(|before| before.size() == first)
             else {
                 continue;
@@ -230,7 +235,7 @@ fn each_leaf(journal: &Path, from: u64, until: u64, mut take: impl FnMut(Digest)
         if next >= until {
             break;
         }
-        let (mut reader, _) = SegmentReader::open(&segment_path(journal, first))?;
+        let (mut reader, _) = SegmentReader::open(journal, first)?;
         while reader.skip(next)?.is_some() {}
         while next < until
             && let Step::Batch(header) = reader.step()?

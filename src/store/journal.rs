@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::ledger::Accumulator;
 use crate::store::disk::Disk;
 use crate::store::error::StoreError;
-use crate::store::folder::write_durably;
-use crate::store::segment::{SegmentHeader, segment_path};
+use crate::store::folder::{sync_folder_of, write_durably};
+use crate::store::segment::{SegmentHeader, list_segments, packed_path, segment_path};
 
 /// Space is reserved in steps of this many bytes, so that most syncs need not write the file's length.
 const RESERVE_STEP: u64 = 4 << 20;
@@ -77,6 +77,11 @@ impl Journal {
         let Limits { segment_bytes, reserve_bytes } = limits;
         let dir = dir.to_owned();
         Ok(Journal { dir, disk, segment_bytes, reserve_bytes, file, path, first, length, reserved: length })
+    }
+
+    /// The first sequence number of the segment that is written to.
+    pub(super) fn segment(&self) -> u64 {
+        self.first
     }
 
     /// Writes a batch after the last one and says where; [`Journal::sync`] makes it durable.
@@ -169,8 +174,16 @@ impl Journal {
     }
 }
 
-/// Deletes files that were being written when the machine stopped.
+/// Deletes files that were being written when the machine stopped, and the compressed form of segments whose plain
+/// one is still there.
 pub(super) fn sweep(dir: &Path) -> Result<(), StoreError> {
+    for first in list_segments(dir)? {
+        let packed = packed_path(dir, first);
+        if packed.exists() && segment_path(dir, first).exists() {
+            fs::remove_file(&packed).map_err(StoreError::io("remove", &packed))?;
+            sync_folder_of(&packed)?;
+        }
+    }
     for name in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
         let path = name.map_err(StoreError::io("list", dir))?.path();
         if path.extension().is_some_and(|extension| extension == "new") {

@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::{Accumulator, Digest, Record};
 use crate::store::error::StoreError;
-use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment::{SegmentReader, Step, list_segments};
 
 /// The journal, batch by batch from one sequence on.
 pub struct JournalFiles {
     folder: PathBuf,
     segments: std::vec::IntoIter<u64>,
     open: Option<SegmentReader>,
-    /// First sequence of the open segment.
-    segment: u64,
-    /// First sequence and length of the segment before the open one, where that was read to its end.
-    previous: Option<(u64, u64)>,
+    /// The sequence of the next record. A segment must begin with it. How long the one before was does not matter
+    /// here: one that was restored may hold the same records in other batches.
     next: u64,
     joint: Option<Accumulator>,
 }
@@ -63,15 +61,8 @@ impl JournalFiles {
         let start = segments.partition_point(|first| *first <= from).saturating_sub(1);
         let segments = segments.get(start..).unwrap_or_default().to_vec();
         let next = if start == 0 { 0 } else { segments.first().copied().unwrap_or_default() };
-        let mut files = JournalFiles {
-            folder,
-            segments: segments.into_iter(),
-            open: None,
-            segment: 0,
-            previous: None,
-            next,
-            joint: None,
-        };
+        let mut files =
+            JournalFiles { folder, segments: segments.into_iter(), open: None, next, joint: None };
         files.skip(from)?;
         Ok(files)
     }
@@ -97,15 +88,11 @@ impl JournalFiles {
         if first != self.next {
             return damaged(first.min(self.next), "a segment of the journal is missing");
         }
-        let (reader, header) = SegmentReader::open(&segment_path(&self.folder, first))?;
+        let (reader, header) = SegmentReader::open(&self.folder, first)?;
         let Some(header) = header.filter(|header| header.before.size() == first) else {
             return damaged(first, "the header of a segment of the journal is altered");
         };
-        if self.previous.is_some_and(|previous| previous != header.previous) {
-            return damaged(first, "a segment of the journal does not follow on the one before");
-        }
         self.joint = Some(header.before);
-        self.segment = first;
         self.open = Some(reader);
         Ok(Ok(()))
     }
@@ -146,10 +133,7 @@ impl JournalFiles {
                         records: records.collect(),
                     })));
                 }
-                Step::End => {
-                    self.previous = Some((self.segment, reader.file_length()));
-                    self.open = None;
-                }
+                Step::End => self.open = None,
                 Step::Bad { good } => {
                     let bytes = reader.file_length().saturating_sub(offset);
                     let last = self.segments.as_slice().is_empty();

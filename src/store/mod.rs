@@ -20,8 +20,11 @@
 //! | `FORMAT` | the line `slagboom store 1` |
 //! | `erasing` | the records that are being erased, until that is done, see [`begin_erasing`] |
 //! | `lock` | held by the process that has the folder open |
-//! | `journal/` | segments, named by the first sequence number in 20 digits, `.journal`; `.new` while one is being made; `.damaged` is what a restored one was before |
+//! | `journal/` | segments, named by the first sequence number in 20 digits, `.journal` or, compressed, `.journal.lz4`; `.new` while one is being made; `.damaged` is what a restored one was before |
 //! | `sled/` | the database |
+//! | `hashes/` | the hashes of the tree, derived; see `hashes.rs` |
+//! | `checkpoint`, `checkpoints/` | signed heads of the log; see `checkpoints.rs` |
+//! | `keys/` | the keys of the log; see `keys.rs` |
 //!
 //! All numbers are big-endian; CRC-32 is that of IEEE 802.3.
 //!
@@ -63,6 +66,27 @@
 //!
 //! One batch is written at a time, after the last was synced. So bytes that are no batch are torn by a power
 //! cut, and cut off, when no batch follows; they are damage when one does.
+//!
+//! # A compressed segment
+//!
+//! A closed segment is compressed once two newer ones are there. Its name gets `.lz4` behind it, and every offset and
+//! length that anything else says of it stays that of the plain file. Where both files are there, the plain one counts.
+//!
+//! | what | length | what |
+//! |---|---|---|
+//! | header | 8 | `SLAGJLZ4` |
+//! | | 4 | version, 1 |
+//! | | 4 | bytes of the plain file in a block, 65,536; at most 1 MiB is read |
+//! | | 8 | length of the plain file |
+//! | | 4 | CRC-32 of all before |
+//! | blocks | … | an LZ4 block each, one after another; bytes that do not get smaller lie as they are |
+//! | index | 8 a block | u32 length of the block as stored, u32 CRC-32 of the same |
+//! | | 4 | CRC-32 of the index |
+//!
+//! The last block may hold less than the others. A block as long as what it holds is not compressed. A block whose
+//! checksum is wrong reads as so many bytes 255, so that the damage is met in the batches that lie in it and nowhere
+//! else. Without a header or an index that hold, nothing in the file is found. Either way the segment is restored from
+//! sled, and is then a plain one.
 //!
 //! # sled
 //!
@@ -110,6 +134,8 @@ mod bytes;
 mod check;
 mod checkpoints;
 #[cfg(feature = "daemon")]
+mod compact;
+#[cfg(feature = "daemon")]
 mod database;
 #[cfg(feature = "daemon")]
 mod disk;
@@ -155,6 +181,7 @@ mod repair;
     allow(dead_code, reason = "without the daemon a journal is only read, but by tests")
 )]
 mod segment;
+mod segment_file;
 #[cfg(feature = "daemon")]
 mod types;
 #[cfg(feature = "daemon")]
@@ -166,10 +193,14 @@ pub use checkpoints::{KeptCheckpoint, kept_checkpoints};
 #[cfg(feature = "daemon")]
 pub use checkpoints::{keep_checkpoint, keep_cosigned};
 #[cfg(feature = "daemon")]
+pub use compact::{CompactReport, compact_folder};
+#[cfg(feature = "daemon")]
 pub use erase::begin_erasing;
 pub use error::{Notice, StoreError};
 pub use journal_files::{JournalBatch, JournalEnd, JournalFiles};
 pub use keys::{KeyFiles, KeysError, parse_verifiers};
+#[cfg(feature = "daemon")]
+pub use open::remove_derived;
 #[cfg(feature = "daemon")]
 pub use read::{Scan, Store, TreeHashes};
 #[cfg(feature = "daemon")]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use crate::ledger::{Accumulator, leaf_hash};
 use crate::store::check::compare;
+use crate::store::compact::unpack_segment;
 use crate::store::database::Database;
 use crate::store::disk::{Disk, SystemDisk};
 use crate::store::erase::finish_erasing;
@@ -21,7 +22,7 @@ use crate::store::load::{Loaded, examine, load, row_of};
 use crate::store::packer::{Job, Packer};
 use crate::store::read::{Shared, Store};
 use crate::store::repair::{Tail, encode_batch, repair, survey};
-use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment::{SegmentReader, Step, list_segments};
 use crate::store::types::{Derive, Opened, Options};
 use crate::store::writer::Writer;
 
@@ -85,7 +86,11 @@ impl Store {
             None => None,
         };
         let mut journal = match tail.segment {
-            Some((first, length)) => Journal::resume(&dir, first, length, disk, limits)?,
+            Some((first, length)) => {
+                // It is compressed where all that came after it was lost.
+                unpack_segment(&dir, first, length)?;
+                Journal::resume(&dir, first, length, disk, limits)?
+            }
             None => Journal::create(&dir, Accumulator::new(), (0, 0), disk, limits)?,
         };
         let mut tree = tail.tree;
@@ -127,7 +132,7 @@ impl Store {
         let shared = Shared { folder, database, index, tree: tree_held, hashes, poison };
         bring_up(&shared, &dir, &mut packer, derive)?;
         let shared = Arc::new(shared);
-        let writer = Writer::start(Arc::clone(&shared), journal, tree, packer)?;
+        let writer = Writer::start(Arc::clone(&shared), journal, tree, packer, options)?;
         Ok(Opened { store: Store { shared }, writer, notices })
     }
 }
@@ -198,7 +203,7 @@ fn agreeing(
 fn tree_at(journal: &Path, size: u64) -> Result<Accumulator, StoreError> {
     let first = list_segments(journal)?.into_iter().rev().find(|first| *first <= size);
     let Some(first) = first else { return Ok(Accumulator::new()) };
-    let (mut reader, header) = SegmentReader::open(&segment_path(journal, first))?;
+    let (mut reader, header) = SegmentReader::open(journal, first)?;
     let mut tree = header.map(|header| header.before).unwrap_or_default();
     while tree.size() < size && matches!(reader.step()?, Step::Batch(_)) {
         let left = usize::try_from(size - tree.size()).unwrap_or(usize::MAX);
@@ -207,6 +212,16 @@ fn tree_at(journal: &Path, size: u64) -> Result<Accumulator, StoreError> {
         }
     }
     Ok(tree)
+}
+
+/// Takes away what the journal gives again: the database and the hashes of the tree. The next open makes them anew.
+///
+/// # Errors
+/// [`StoreError::InUse`], or when they cannot be removed.
+pub fn remove_derived(dir: &Path) -> Result<(), StoreError> {
+    let folder = Folder::open_existing(dir)?;
+    remove_database(&folder.database())?;
+    remove_database(&Hashes::folder(dir))
 }
 
 fn remove_database(path: &Path) -> Result<(), StoreError> {
@@ -222,7 +237,7 @@ fn bring_up(shared: &Shared, journal: &Path, packer: &mut Packer, derive: Derive
     let mut firsts = list_segments(journal)?;
     let start = firsts.partition_point(|first| *first <= tree.size()).saturating_sub(1);
     for first in firsts.drain(start..) {
-        let (mut reader, _) = SegmentReader::open(&segment_path(journal, first))?;
+        let (mut reader, _) = SegmentReader::open(journal, first)?;
         let mut job: Option<Job> = None;
         loop {
             let offset = reader.offset;

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -19,7 +18,8 @@ use crate::store::hashes::Hashes;
 use crate::store::index::{BlockSummary, Index};
 use crate::store::load::examine;
 use crate::store::pack::Pack;
-use crate::store::segment::{SegmentReader, Step, list_segments, segment_path};
+use crate::store::segment::{SegmentReader, Step, list_segments};
+use crate::store::segment_file::SegmentFile;
 use crate::store::types::{KeptBody, RequestKey, StoredRecord, Term};
 
 /// The recorded log, for reading. Sees what is durable and nothing else; cheap to clone.
@@ -278,7 +278,7 @@ impl Shared {
         let journal = self.folder.journal();
         let first = list_segments(&journal)?.into_iter().rev().find(|first| *first <= sequence);
         let Some(first) = first else { return Ok(None) };
-        let (mut reader, _) = SegmentReader::open(&segment_path(&journal, first))?;
+        let (mut reader, _) = SegmentReader::open(&journal, first)?;
         while reader.skip(sequence)?.is_some() {}
         let Step::Batch(header) = reader.step()? else { return Ok(None) };
         let index = sequence.checked_sub(header.first).and_then(|index| usize::try_from(index).ok());
@@ -287,25 +287,16 @@ impl Shared {
     }
 
     fn frames_at_place(&self, pack: &Pack, index: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = segment_path(&self.folder.journal(), pack.place.segment);
         let records = pack.records().unwrap_or_default();
         // Between the records there may be the headers of as many batches.
         let frames: usize = records.iter().take(index + 1).map(|record| record.frames.len()).sum();
         let mut bytes = vec![0; frames + index * BATCH_HEADER_LENGTH];
-        let file = match File::open(&path) {
+        let mut file = match SegmentFile::open(&self.folder.journal(), pack.place.segment) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("open", &path)(error)),
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
         };
-        let mut length = 0;
-        while let Some(space) = bytes.get_mut(length..).filter(|space| !space.is_empty()) {
-            match file.read_at(space, pack.place.offset + length as u64) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(StoreError::io("read", &path)(error)),
-            }
-        }
+        let length = file.fill_at(&mut bytes, pack.place.offset)?;
         let mut rest = bytes.get(..length).unwrap_or_default();
         for _ in 0..index {
             rest = skip_batch_header(rest);
@@ -402,7 +393,7 @@ impl Scan {
         let firsts = list_segments(&self.journal)?;
         let first = firsts.into_iter().rev().find(|first| *first <= self.next);
         let first = first.ok_or_else(|| StoreError::damaged(self.next, "the journal lacks its segment"))?;
-        let (mut reader, header) = SegmentReader::open(&segment_path(&self.journal, first))?;
+        let (mut reader, header) = SegmentReader::open(&self.journal, first)?;
         if header.is_none() {
             return Err(StoreError::damaged(first, "the header of its segment is altered"));
         }

@@ -10,7 +10,9 @@ use crate::store::error::{Notice, StoreError};
 use crate::store::folder::{sync_folder_of, temporary};
 use crate::store::frame::{BATCH_HEADER_LENGTH, BatchHeader, RecordRef};
 use crate::store::load::examine;
-use crate::store::segment::{SegmentHeader, SegmentReader, Step, extend_tree, list_segments, segment_path};
+use crate::store::segment::{
+    SegmentHeader, SegmentReader, Step, extend_tree, list_segments, packed_path, segment_path,
+};
 
 /// What a look over the journal found.
 pub(super) struct Survey {
@@ -49,7 +51,7 @@ pub(super) struct Damage {
 pub(super) fn survey(journal: &Path, thorough: bool) -> Result<Survey, StoreError> {
     let mut segments = Vec::new();
     for first in list_segments(journal)? {
-        let (reader, header) = SegmentReader::open(&segment_path(journal, first))?;
+        let (reader, header) = SegmentReader::open(journal, first)?;
         let header = header.filter(|header| header.before.size() == first);
         segments.push((first, reader.file_length(), header));
     }
@@ -111,7 +113,7 @@ struct Scanned {
 }
 
 fn scan(journal: &Path, first: u64) -> Result<Scanned, StoreError> {
-    let (mut reader, header) = SegmentReader::open(&segment_path(journal, first))?;
+    let (mut reader, header) = SegmentReader::open(journal, first)?;
     let tree = header.map(|header| header.before).filter(|before| before.size() == first);
     let first_bad = tree.is_none().then_some(first);
     let mut scanned =
@@ -170,7 +172,8 @@ pub(super) fn repair(journal: &Path, damage: &Damage, database: &Database) -> Re
     let written = StoreError::io("write", &beside);
     file.write_all(&header).map_err(StoreError::io("write", &beside))?;
 
-    let mut old = if damage.good.is_empty() { None } else { Some(SegmentReader::open(&path)?.0) };
+    let mut old =
+        if damage.good.is_empty() { None } else { Some(SegmentReader::open(journal, damage.from)?.0) };
     let mut good = damage.good.iter().peekable();
     let (mut next, mut restored) = (damage.from, None);
     while next < damage.to {
@@ -203,13 +206,18 @@ pub(super) fn repair(journal: &Path, damage: &Damage, database: &Database) -> Re
     }
     let file = file.into_inner().map_err(|error| written(error.into_error()))?;
     file.sync_all().map_err(StoreError::io("sync", &beside))?;
-    if path.exists() {
-        let kept = path.with_added_extension("damaged");
+    let packed = packed_path(journal, damage.from);
+    for old in [&path, &packed].into_iter().filter(|path| path.exists()) {
+        let kept = old.with_added_extension("damaged");
         let _ = fs::remove_file(&kept);
-        fs::hard_link(&path, &kept).map_err(StoreError::io("keep", &path))?;
+        fs::hard_link(old, &kept).map_err(StoreError::io("keep", old))?;
     }
     fs::rename(&beside, &path).map_err(StoreError::io("rename into place", &path))?;
     sync_folder_of(&path)?;
+    if packed.exists() {
+        fs::remove_file(&packed).map_err(StoreError::io("remove", &packed))?;
+        sync_folder_of(&packed)?;
+    }
     let (from, to) = restored.unwrap_or((damage.from, damage.from));
     Ok(Notice::JournalRestored { from, to, why: damage.why.to_owned() })
 }
@@ -217,7 +225,7 @@ pub(super) fn repair(journal: &Path, damage: &Damage, database: &Database) -> Re
 /// The tree before a damaged stretch and the segment in front of it, from its own header or, where that is
 /// lost, from the segment in front.
 fn joint(journal: &Path, damage: &Damage) -> Result<(Accumulator, (u64, u64)), StoreError> {
-    let own = match SegmentReader::open(&segment_path(journal, damage.from)) {
+    let own = match SegmentReader::open(journal, damage.from) {
         Ok((_, header)) => header.filter(|header| header.before.size() == damage.from),
         Err(_) => None,
     };

@@ -1,6 +1,6 @@
 //! One file of the journal: its name, its header, and how it is read from front to back.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,13 @@ use crate::store::frame::{
     BATCH_HEADER_LENGTH, BATCH_MAGIC, BatchHeader, RecordRef, split_checked_records, split_record,
     split_records,
 };
+use crate::store::segment_file::SegmentFile;
 
 const MAGIC: [u8; 8] = *b"SLAGJRNL";
 const VERSION: u32 = 1;
 const FIXED_LENGTH: usize = 40;
 const EXTENSION: &str = "journal";
+const PACKED_EXTENSION: &str = "lz4";
 
 /// The front of a segment: where it stands in the log, and the tree of all that came before it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,7 +70,13 @@ pub(super) fn segment_path(journal: &Path, first: u64) -> PathBuf {
     journal.join(format!("{first:020}.{EXTENSION}"))
 }
 
-/// The first sequence numbers of all segments in the folder, ascending. Other files are not looked at.
+/// The file name of the same segment, compressed.
+pub(super) fn packed_path(journal: &Path, first: u64) -> PathBuf {
+    segment_path(journal, first).with_added_extension(PACKED_EXTENSION)
+}
+
+/// The first sequence numbers of all segments in the folder, plain or compressed, ascending and each once. Other
+/// files are not looked at.
 pub(super) fn list_segments(journal: &Path) -> Result<Vec<u64>, StoreError> {
     let list = StoreError::io("list", journal);
     let names = match fs::read_dir(journal) {
@@ -76,22 +84,23 @@ pub(super) fn list_segments(journal: &Path) -> Result<Vec<u64>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    let mut firsts: Vec<u64> = names
-        .map_err(list)?
-        .iter()
-        .filter_map(|name| {
-            name.file_name().to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok()
-        })
-        .collect();
+    let mut firsts: Vec<u64> =
+        names.map_err(list)?.iter().filter_map(|name| first_of(name.file_name().to_str()?)).collect();
     firsts.sort_unstable();
+    firsts.dedup();
     Ok(firsts)
+}
+
+/// The first sequence number in the name of a segment's file; nothing for another file.
+fn first_of(name: &str) -> Option<u64> {
+    let plain = name.strip_suffix(PACKED_EXTENSION).and_then(|name| name.strip_suffix('.')).unwrap_or(name);
+    plain.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok()
 }
 
 /// A segment that is read batch by batch; at most one batch is in memory.
 pub(super) struct SegmentReader {
-    path: PathBuf,
-    file: BufReader<File>,
-    /// The length of the file.
+    file: BufReader<SegmentFile>,
+    /// The length of the plain file.
     file_length: u64,
     /// Where the next batch header is expected.
     pub(super) offset: u64,
@@ -115,18 +124,24 @@ pub(super) enum Step {
 
 impl SegmentReader {
     /// Opens a segment. The header is nothing where it is damaged; reading then begins at no batch.
-    pub(super) fn open(path: &Path) -> Result<(SegmentReader, Option<SegmentHeader>), StoreError> {
-        let open = |what| StoreError::io(what, path);
-        let mut file = File::open(path).map_err(open("open"))?;
-        let file_length = file.metadata().map_err(open("look at"))?.len();
+    pub(super) fn open(
+        journal: &Path,
+        first: u64,
+    ) -> Result<(SegmentReader, Option<SegmentHeader>), StoreError> {
+        SegmentReader::of(SegmentFile::open(journal, first)?)
+    }
+
+    /// The same for a file that is open.
+    pub(super) fn of(mut file: SegmentFile) -> Result<(SegmentReader, Option<SegmentHeader>), StoreError> {
+        let file_length = file.length();
         let mut front = Vec::new();
-        Read::by_ref(&mut file).take(4096).read_to_end(&mut front).map_err(open("read"))?;
+        let read = Read::by_ref(&mut file).take(4096).read_to_end(&mut front);
+        read.map_err(StoreError::io("read", file.path()))?;
         let (header, offset) = match SegmentHeader::decode(&front) {
             Some((header, length)) => (Some(header), length),
             None => (None, 0),
         };
         let reader = SegmentReader {
-            path: path.to_owned(),
             file: BufReader::with_capacity(1 << 17, file),
             file_length,
             offset,
@@ -227,7 +242,8 @@ impl SegmentReader {
         self.seek(offset)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let count = self.file.read(&mut buffer).map_err(StoreError::io("read", &self.path))?;
+            let read = self.file.read(&mut buffer);
+            let count = read.map_err(StoreError::io("read", self.file.get_ref().path()))?;
             let Some(bytes) = buffer.get(..count) else { return Ok(false) };
             if bytes.is_empty() {
                 return Ok(true);
@@ -240,18 +256,21 @@ impl SegmentReader {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
         self.seek(offset)?;
-        self.file.read_exact(buffer).map_err(StoreError::io("read", &self.path))
+        let read = self.file.read_exact(buffer);
+        read.map_err(StoreError::io("read", self.file.get_ref().path()))
     }
 
     fn seek(&mut self, offset: u64) -> Result<(), StoreError> {
-        let failed = StoreError::io("read", &self.path);
-        let position = self.file.stream_position().map_err(StoreError::io("read", &self.path))?;
-        // A relative move keeps the buffer when it stays inside.
-        match i64::try_from(i128::from(offset) - i128::from(position)) {
-            Ok(0) => Ok(()),
-            Ok(distance) => self.file.seek_relative(distance).map_err(failed),
-            Err(_) => self.file.seek(SeekFrom::Start(offset)).map(drop).map_err(failed),
-        }
+        let position = self.file.stream_position();
+        let moved = position.and_then(|position| {
+            // A relative move keeps the buffer when it stays inside.
+            match i64::try_from(i128::from(offset) - i128::from(position)) {
+                Ok(0) => Ok(()),
+                Ok(distance) => self.file.seek_relative(distance),
+                Err(_) => self.file.seek(SeekFrom::Start(offset)).map(drop),
+            }
+        });
+        moved.map_err(StoreError::io("read", self.file.get_ref().path()))
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Options {
     /// Read every byte of both copies while opening, not just the newest segment and the joints of the
     /// others, and mend either from the other. Takes about two seconds for a million decisions.
     pub thorough: bool,
+    /// Compress old segments of the journal in the background while the writer lives; on.
+    pub compress: bool,
 }
 
 impl Options {
@@ -36,6 +38,7 @@ impl Options {
             cache_bytes: 16 << 20,
             reserve_bytes: 64 << 20,
             thorough: false,
+            compress: true,
         }
     }
 }

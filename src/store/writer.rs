@@ -10,13 +10,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::ledger::{Accumulator, Batch, Body, ENTRY_LENGTH_MAX, Entry, commitment, leaf_hash};
 use crate::store::block::Row;
+use crate::store::compact::Compactor;
 use crate::store::disk::SystemDisk;
 use crate::store::error::StoreError;
 use crate::store::frame::{BATCH_HEADER_LENGTH, BatchHeader, push_record, record_length};
 use crate::store::journal::{Journal, Limits};
 use crate::store::packer::{Applied, Job, Packer};
 use crate::store::read::Shared;
-use crate::store::types::{BODY_LENGTH_MAX, Record, TERMS_MAX};
+use crate::store::types::{BODY_LENGTH_MAX, Options, Record, TERMS_MAX};
 
 /// The most bytes of frames in one batch.
 const BATCH_LENGTH_MAX: usize = 32 << 20;
@@ -30,6 +31,7 @@ pub struct Writer {
     jobs: Option<Sender<Job>>,
     applied: Receiver<Result<Applied, StoreError>>,
     thread: Option<JoinHandle<()>>,
+    compactor: Option<Compactor>,
 }
 
 impl Writer {
@@ -39,6 +41,7 @@ impl Writer {
         journal: Journal,
         tree: Accumulator,
         mut packer: Packer,
+        options: &Options,
     ) -> Result<Writer, StoreError> {
         let (jobs, inbox) = bounded::<Job>(1);
         let (outbox, applied) = bounded(1);
@@ -52,11 +55,17 @@ impl Writer {
                 }
             }
         };
+        let no_thread = StoreError::io("start a thread for", &shared.folder.dir);
         let thread =
-            thread::Builder::new().name("slagboom-sled".to_owned()).spawn(work).map_err(|source| {
-                StoreError::Io { what: "start a thread for", path: shared.folder.dir.clone(), source }
-            })?;
-        Ok(Writer { shared, journal, tree, jobs: Some(jobs), applied, thread: Some(thread) })
+            thread::Builder::new().name("slagboom-sled".to_owned()).spawn(work).map_err(no_thread)?;
+        let (jobs, thread) = (Some(jobs), Some(thread));
+        let mut writer = Writer { shared, journal, tree, jobs, applied, thread, compactor: None };
+        if options.compress {
+            let no_thread = StoreError::io("start a thread for", &writer.shared.folder.dir);
+            let compactor = Compactor::start(Arc::clone(&writer.shared), options.reserve_bytes);
+            writer.compactor = Some(compactor.map_err(no_thread)?);
+        }
+        Ok(writer)
     }
 
     /// Appends the records, all or none, and gives them as a batch of the tree, for checkpoint and receipts.
@@ -90,6 +99,7 @@ impl Writer {
     fn commit(&mut self, prepared: Prepared) -> Result<Batch, StoreError> {
         let Prepared { bytes, spans, rows, batch, tree } = prepared;
         let first = self.tree.size();
+        let segment = self.journal.segment();
         let place = self.journal.write(&bytes, &self.tree)?;
         let job = Job { bytes, spans, place, first, tree: tree.clone(), rows };
         // A sled thread that is gone drops its ends; the receive below says so.
@@ -100,6 +110,11 @@ impl Writer {
         synced?;
         let applied = applied??;
 
+        if segment != place.segment
+            && let Some(compactor) = &self.compactor
+        {
+            compactor.wake();
+        }
         self.shared.hashes().extend(batch.leaves().iter().copied());
         self.shared.publish(applied, &tree);
         self.tree = tree;
@@ -148,6 +163,7 @@ impl Shared {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.compactor = None;
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

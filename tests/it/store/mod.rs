@@ -9,6 +9,7 @@
     reason = "tests stop at the first error"
 )]
 
+mod compact;
 mod crash;
 mod damage;
 mod recall;

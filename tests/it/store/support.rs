@@ -59,9 +59,9 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Small segments, so that a few hundred records make several.
+/// Small segments, so that a few hundred records make several; compressed only when a test says so.
 pub fn options(dir: &Path) -> Options {
-    Options { segment_bytes: 64 << 10, ..Options::new(dir) }
+    Options { segment_bytes: 64 << 10, compress: false, ..Options::new(dir) }
 }
 
 pub fn open(dir: &Path) -> Result<Opened, StoreError> {
@@ -106,15 +106,20 @@ pub fn check_usual(store: &Store, size: u64) {
     assert!(store.search(&[Term::of("value", "nowhere")], size, 5).unwrap().is_empty());
 }
 
-/// The journal's files, oldest first.
+/// The journal's files, plain and compressed, oldest first.
 pub fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(dir.join("journal"))
         .unwrap()
         .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "journal"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "journal" || extension == "lz4"))
         .collect();
     paths.sort();
     paths
+}
+
+/// The first sequence number that the name of a segment's file says.
+pub fn first_of(segment: &Path) -> u64 {
+    segment.file_name().unwrap().to_str().unwrap()[..20].parse().unwrap()
 }
 
 /// A copy of a folder with all in it.
