@@ -32,6 +32,8 @@ mod retention;
 mod rules;
 #[cfg(feature = "daemon")]
 mod serve;
+#[cfg(feature = "daemon")]
+mod store;
 mod test;
 mod verify;
 #[cfg(feature = "daemon")]
@@ -91,6 +93,9 @@ enum Command {
     /// lines to write, such as `debug`, and `SLAGBOOM_LOG_FORMAT` how they look.
     #[cfg(feature = "daemon")]
     Witness(witness::Witness),
+    /// Look over the two copies of a log, compress old segments, or make the database anew
+    #[cfg(feature = "daemon")]
+    Store(store::Store),
     /// Measure the recorded check beside a null handler, in one run
     #[cfg(feature = "daemon")]
     Bench(bench::Bench),
@@ -146,6 +151,8 @@ impl Cli {
             Command::Retention(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Witness(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Store(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Bench(verb) => verb.run(),
             #[cfg(feature = "daemon")]

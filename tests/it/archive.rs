@@ -363,3 +363,25 @@ fn trust_in_the_first_key_reaches_what_the_last_one_signs() {
     assert_eq!(code(&made), 0, "{made:?}");
     assert!(String::from_utf8(made.stdout).unwrap().starts_with("exporter.example/log+"));
 }
+
+#[test]
+fn an_operator_looks_after_both_copies() {
+    let (folder, data, _) = log();
+    let store = |verb: &str| slagboom(&["store", verb, "--data", path(&data), "--format", "json"]);
+    let checked = store("check");
+    assert_eq!((code(&checked), json(&checked)["size"].as_u64()), (0, Some(601)));
+    let compacted = store("compact");
+    assert_eq!((code(&compacted), json(&compacted)["damaged"].as_array().unwrap().len()), (0, 0));
+    fs::remove_dir_all(data.join("sled")).unwrap();
+    let checked = store("check");
+    assert_eq!((code(&checked), json(&checked)["first_bad"].as_u64()), (1, Some(0)));
+    let rebuilt = store("rebuild");
+    assert_eq!((code(&rebuilt), json(&rebuilt)["size"].as_u64()), (0, Some(601)));
+    let checked = store("check");
+    assert_eq!((code(&checked), &json(&checked)["root"]), (0, &json(&rebuilt)["root"]));
+    let nothing = folder.path().join("nothing");
+    for verb in ["check", "compact", "rebuild"] {
+        assert_eq!(code(&slagboom(&["store", verb, "--data", path(&nothing)])), 2);
+    }
+    assert!(!nothing.exists());
+}
