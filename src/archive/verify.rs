@@ -487,10 +487,11 @@ impl Report {
         }
         if self.checkpoints == 0 && self.problem_count == 0 {
             self.proved = 0;
-            self.problem(
-                "there is no signed checkpoint, so nothing proves that these are the entries recorded"
-                    .to_owned(),
-            );
+            let why = match trust {
+                Some(_) => "there is no signed checkpoint",
+                None => "there is no public key to check a checkpoint with (--vkey)",
+            };
+            self.problem(format!("{why}, so nothing proves that these are the entries recorded"));
         } else if self.checkpoints == 0 {
             self.proved = 0;
         }
