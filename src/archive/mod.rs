@@ -23,8 +23,10 @@
 //! | 5 | *n* | salt (32 bytes) and body, as the entry commits to them |
 
 mod block;
+mod claims;
 mod export;
 mod read;
+mod report;
 mod trust;
 mod verify;
 
@@ -35,8 +37,9 @@ use thiserror::Error;
 pub use block::{Block, BlockEnd};
 pub use export::{ExportError, Exported, export_tiles};
 pub use read::Blocks;
+pub use report::Report;
 pub use trust::Given;
-pub use verify::{Report, VerifyOptions, verify, verify_receipts};
+pub use verify::{VerifyOptions, verify, verify_receipts};
 
 use crate::ledger::{CHECKPOINT_PATH, Checkpoint, Note, Verifier};
 use crate::store::{KeptCheckpoint, KeyFiles, KeysError, StoreError, kept_checkpoints, parse_verifiers};

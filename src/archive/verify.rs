@@ -1,23 +1,22 @@
 //! The whole of a log checked from its files: every entry and body rehashed, every checkpoint, signature and tile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::archive::block::{Block, BlockEnd};
+use crate::archive::claims::{Claims, open_receipt};
 use crate::archive::read::Blocks;
+use crate::archive::report::{Report, witnesses};
 use crate::archive::trust::{Believed, Given};
 use crate::archive::{Archive, ArchiveError, Kind};
 use crate::ledger::{
-    Body, BodyState, Checkpoint, Chunk, Digest, EntryKind, HashTile, LogVerifier, Marks, Note, NoteError,
-    Problem, Receipt, Rotation, SignedCheckpoint, TileBuilder, Trust, leaf_hash,
+    Body, BodyState, Chunk, Digest, EntryKind, HashTile, LogVerifier, Marks, Problem, Rotation, TileBuilder,
+    leaf_hash,
 };
-use crate::ledger::{CheckpointError, Verdict};
 
-/// Notes and problems of other kinds than those of records that are kept; more are only counted.
-const SAID_MAX: usize = 1_000;
 /// Blocks that each thread may have waiting: bounds what is in memory.
 const BLOCKS_WAITING: usize = 4;
 
@@ -32,79 +31,6 @@ pub struct VerifyOptions {
     pub receipts: Vec<(PathBuf, Vec<u8>)>,
     /// Threads that hash; one at least.
     pub threads: usize,
-}
-
-/// What a verification found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
-    /// The number of entries.
-    pub size: u64,
-    /// The root over them.
-    pub root: Digest,
-    /// How many of them a checkpoint proves.
-    pub proved: u64,
-    /// The first record that is bad.
-    pub first_bad: Option<u64>,
-    /// What is wrong, the first thousand of it.
-    pub problems: Vec<String>,
-    /// How much is wrong.
-    pub problem_count: u64,
-    /// What is no fault and should be known.
-    pub notes: Vec<String>,
-    /// Checkpoints that were believed and that the log leads to or contradicts.
-    pub checkpoints: usize,
-    /// Receipts that hold.
-    pub receipts: usize,
-    /// Bodies that are what their entries commit to.
-    pub bodies_kept: u64,
-    /// Entries whose bodies are not part of the files.
-    pub bodies_not_given: u64,
-    /// Bodies that were erased.
-    pub bodies_erased: u64,
-    /// Names of the witnesses that have cosigned the newest checkpoint that enough of them have.
-    pub witnesses: Vec<String>,
-    /// How many entries that one covers.
-    pub witnessed: u64,
-}
-
-impl Report {
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.problem_count == 0
-    }
-
-    fn empty() -> Report {
-        Report {
-            size: 0,
-            root: Digest::of(&[]),
-            proved: 0,
-            first_bad: None,
-            problems: Vec::new(),
-            problem_count: 0,
-            notes: Vec::new(),
-            checkpoints: 0,
-            receipts: 0,
-            bodies_kept: 0,
-            bodies_not_given: 0,
-            bodies_erased: 0,
-            witnesses: Vec::new(),
-            witnessed: 0,
-        }
-    }
-
-    fn problem(&mut self, text: String) {
-        self.problem_count += 1;
-        if self.problems.len() < SAID_MAX {
-            self.problems.push(text);
-        }
-    }
-
-    fn note(&mut self, text: String) {
-        if self.notes.len() < SAID_MAX {
-            self.notes.push(text);
-        }
-    }
 }
 
 /// Checks a log. `progress` is told how many records have been checked, from time to time.
@@ -130,7 +56,6 @@ pub fn verify(
     for kept in kept {
         claims.add(kept.path, &kept.bytes, true, &mut report);
     }
-    let newest = claims.checkpoints.len();
     for (path, bytes) in &options.checkpoints {
         claims.add(path.clone(), bytes, false, &mut report);
     }
@@ -138,7 +63,7 @@ pub fn verify(
 
     let mut run = Run::new(archive, &claims);
     let end = run.read(archive.blocks(0)?, options.threads.max(1), &mut progress)?;
-    run.finish(end, claims, newest, options, report)
+    run.finish(end, claims, options, report)
 }
 
 /// Checks receipts by themselves: key and file are all that is needed.
@@ -165,77 +90,6 @@ pub fn verify_receipts(receipts: &[(PathBuf, Vec<u8>)], given: &Given) -> Report
         }
     }
     report
-}
-
-/// What files say of the log: checkpoints and receipts, not believed yet.
-struct Claims {
-    believed: Believed,
-    /// The keys that the folder names: what they sign is not altered, though it proves nothing to who gave others.
-    own: Believed,
-    checkpoints: Vec<Claimed>,
-    receipts: Vec<(PathBuf, Receipt)>,
-}
-
-struct Claimed {
-    path: PathBuf,
-    note: Note,
-    checkpoint: Checkpoint,
-    /// Whether it lies in the folder, where keys that were not given may have signed.
-    is_own: bool,
-}
-
-impl Claims {
-    fn new(believed: Believed, own: Believed) -> Claims {
-        Claims { believed, own, checkpoints: Vec::new(), receipts: Vec::new() }
-    }
-
-    /// Takes in that one key follows another. Says whether either is believed.
-    fn follow(&mut self, rotation: &Rotation) -> bool {
-        self.own.follow(rotation);
-        self.believed.follow(rotation)
-    }
-
-    fn add(&mut self, path: PathBuf, bytes: &[u8], is_own: bool, report: &mut Report) {
-        let read = Note::parse(bytes)
-            .map_err(CheckpointError::from)
-            .and_then(|note| Checkpoint::parse(note.text()).map(|checkpoint| (note, checkpoint)));
-        match read {
-            Ok((note, checkpoint)) => {
-                self.checkpoints.push(Claimed { path, note, checkpoint, is_own });
-            }
-            Err(fault) => report.problem(format!("`{}`: {fault}", path.display())),
-        }
-    }
-
-    fn add_receipts(&mut self, receipts: &[(PathBuf, Vec<u8>)], report: &mut Report) {
-        for (path, bytes) in receipts {
-            let read = open_receipt(path, bytes).and_then(|receipt| {
-                let checkpoint = Checkpoint::parse(receipt.checkpoint.text());
-                checkpoint
-                    .map(|checkpoint| (receipt, checkpoint))
-                    .map_err(|fault| format!("`{}`: {fault}", path.display()))
-            });
-            match read {
-                Ok((receipt, checkpoint)) => {
-                    let (path, note) = (path.clone(), receipt.checkpoint.clone());
-                    self.checkpoints.push(Claimed { path: path.clone(), note, checkpoint, is_own: false });
-                    self.receipts.push((path, receipt));
-                }
-                Err(why) => report.problem(why),
-            }
-        }
-    }
-}
-
-fn open_receipt(path: &Path, bytes: &[u8]) -> Result<Receipt, String> {
-    let receipt = Receipt::parse(bytes).map_err(|fault| format!("`{}`: {fault}", path.display()))?;
-    if receipt.extra.is_empty() {
-        return Err(format!(
-            "`{}` does not hold the entry that it proves (its `extra` line)",
-            path.display()
-        ));
-    }
-    Ok(receipt)
 }
 
 /// A verification in the making.
@@ -383,7 +237,6 @@ impl<'a> Run<'a> {
         mut self,
         end: BlockEnd,
         mut claims: Claims,
-        newest: usize,
         options: &VerifyOptions,
         mut report: Report,
     ) -> Result<Report, ArchiveError> {
@@ -403,7 +256,7 @@ impl<'a> Run<'a> {
         }
         for (sequence, rotation) in self.rotations {
             match rotation {
-                Ok(rotation) if claims.follow(&rotation) => {}
+                Ok(rotation) if claims.follow(&rotation, sequence) => {}
                 Ok(rotation) => report.note(format!(
                     "record {sequence}: the key {} is followed by {}, and neither was given",
                     rotation.old.id(),
@@ -412,7 +265,12 @@ impl<'a> Run<'a> {
                 Err(why) => self.problems.push(format!("record {sequence}: {why}")),
             }
         }
-        let verdict = self.verifier.finish();
+        let given = &options.given;
+        let judged = claims.judge(&given.witnesses);
+        let verdict = self.verifier.finish_believing(|size, root| {
+            let mut believed = judged.iter().flatten().map(|signed| &signed.checkpoint);
+            believed.any(|believed| believed.size() == size && believed.root() == root)
+        });
         report.take(&verdict);
         for sequence in verdict.erased.iter().filter(|sequence| !self.erased.contains(sequence)) {
             report.first_bad = Some(report.first_bad.map_or(*sequence, |first| first.min(*sequence)));
@@ -423,113 +281,26 @@ impl<'a> Run<'a> {
         for text in self.problems {
             report.problem(text);
         }
-        let given = &options.given;
-        let trust = claims.believed.trust(&given.witnesses, 0);
-        report.believe(&claims, trust.as_ref(), newest, given);
-        for (path, receipt) in &claims.receipts {
-            let in_log = self.wanted.get(&receipt.index).copied().flatten();
-            report.receipt(path, receipt, in_log, trust.as_ref());
+        report.believe(&claims, &judged, given.quorum);
+        for (at, receipt) in &claims.receipts {
+            if let (Some(claimed), Some(Ok(signed))) = (claims.checkpoints.get(*at), judged.get(*at)) {
+                let in_log = self.wanted.get(&receipt.index).copied().flatten();
+                report.receipt(&claimed.path, receipt, in_log, signed);
+            }
         }
-        if verdict.proved < verdict.size && report.checkpoints > 0 {
-            report.note(format!(
-                "{} entries after the newest checkpoint that proves them: no signature covers them yet",
-                verdict.size - verdict.proved
-            ));
+        let open = report.size - report.proved;
+        if open > 0 && report.problem_count == 0 {
+            match self.archive.kind {
+                Kind::Data => report.note(format!(
+                    "{open} entries after the newest checkpoint that proves them: no signature covers them yet"
+                )),
+                Kind::Export => report.problem(format!(
+                    "no checkpoint that is believed covers the last {open} entries, and the one of an export covers all"
+                )),
+            }
         }
         Ok(report)
     }
-}
-
-impl Report {
-    fn take(&mut self, verdict: &Verdict) {
-        self.size = verdict.size;
-        self.root = verdict.root;
-        self.proved = verdict.proved;
-        self.first_bad = verdict.first_bad;
-        self.problem_count += verdict.problem_count;
-        let room = SAID_MAX.saturating_sub(self.problems.len());
-        self.problems.extend(verdict.problems.iter().take(room).map(ToString::to_string));
-        self.bodies_kept = verdict.bodies_kept;
-        self.bodies_not_given = verdict.bodies_not_given;
-        self.bodies_erased = verdict.erased.len() as u64;
-        if verdict.times_back > 0 {
-            let first = verdict.first_time_back.unwrap_or_default();
-            self.note(format!("the clock went back {} times, first at record {first}", verdict.times_back));
-        }
-    }
-
-    /// Checks who signed the checkpoints; what they say was compared with the entries before.
-    fn believe(&mut self, claims: &Claims, trust: Option<&Trust>, newest: usize, given: &Given) {
-        let mut witnessed: Option<SignedCheckpoint> = None;
-        let own = claims.own.trust(&[], 0);
-        let is_of_own_key = |note: &Note| own.as_ref().is_some_and(|own| own.open(note.clone()).is_ok());
-        for (at, claimed) in claims.checkpoints.iter().enumerate() {
-            let Some(trust) = trust else { break };
-            match trust.open(claimed.note.clone()) {
-                Ok(signed) => {
-                    self.checkpoints += 1;
-                    let enough = witnesses(&signed).len() >= given.quorum.max(1);
-                    let size = signed.checkpoint.size();
-                    if at < newest
-                        && enough
-                        && witnessed.as_ref().is_none_or(|newest| newest.checkpoint.size() < size)
-                    {
-                        witnessed = Some(signed);
-                    }
-                }
-                Err(CheckpointError::Note(NoteError::Unknown))
-                    if claimed.is_own && is_of_own_key(&claimed.note) =>
-                {
-                    self.note(format!("`{}` is signed by a key that was not given", claimed.path.display()));
-                }
-                Err(fault) => self.problem(format!("`{}`: {fault}", claimed.path.display())),
-            }
-        }
-        if self.checkpoints == 0 && self.problem_count == 0 {
-            self.proved = 0;
-            let why = match trust {
-                Some(_) => "there is no signed checkpoint",
-                None => "there is no public key to check a checkpoint with (--vkey)",
-            };
-            self.problem(format!("{why}, so nothing proves that these are the entries recorded"));
-        } else if self.checkpoints == 0 {
-            self.proved = 0;
-        }
-        if let Some(signed) = witnessed {
-            self.witnesses = witnesses(&signed);
-            self.witnessed = signed.checkpoint.size();
-        } else if given.quorum > 0 {
-            let needed = given.quorum;
-            self.problem(format!(
-                "no kept checkpoint is cosigned by {needed} of the witnesses that were given"
-            ));
-        }
-    }
-
-    fn receipt(&mut self, path: &Path, receipt: &Receipt, in_log: Option<Digest>, trust: Option<&Trust>) {
-        let leaf = leaf_hash(&receipt.extra);
-        let Some(trust) = trust else { return };
-        match receipt.verify_leaf(&leaf, trust) {
-            Ok(_) if in_log == Some(leaf) => self.receipts += 1,
-            Ok(_) => {
-                self.first_bad = Some(self.first_bad.map_or(receipt.index, |first| first.min(receipt.index)));
-                self.problem(format!(
-                    "`{}` proves an entry {} that the log has otherwise or not at all",
-                    path.display(),
-                    receipt.index
-                ));
-            }
-            Err(fault) => self.problem(format!("`{}`: {fault}", path.display())),
-        }
-    }
-}
-
-fn witnesses(signed: &SignedCheckpoint) -> Vec<String> {
-    let mut names: Vec<String> =
-        signed.cosignatures.iter().map(|cosignature| cosignature.witness.to_string()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 fn hash_all(taken: &Mutex<Receiver<Block>>, done: &SyncSender<Hashed>) {

@@ -162,15 +162,24 @@ enum Claim {
     Files,
 }
 
+/// A checkpoint that the records have come to.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    size: u64,
+    root: Digest,
+    // Whether the records lead to its root.
+    agrees: bool,
+}
+
 /// Checks a log from its records, in order, against the checkpoints kept of it.
 #[derive(Clone, Debug)]
 pub struct LogVerifier {
     tree: Accumulator,
     expected: BTreeMap<u64, Vec<(Digest, Claim)>>,
-    // The size of the largest checkpoint that the records were found to lead to.
-    proved: u64,
-    // The smallest checkpoint beyond it that they do not lead to.
-    refuted: Option<u64>,
+    // The size that it began with, which is trusted.
+    start: u64,
+    // The checkpoints that were reached, in the order of their sizes.
+    reached: Vec<Reached>,
     last_time_ms: Option<i64>,
     found: Findings,
 }
@@ -186,17 +195,17 @@ impl LogVerifier {
     #[must_use]
     pub fn resume(tree: Accumulator) -> LogVerifier {
         LogVerifier {
-            proved: tree.size(),
+            start: tree.size(),
             tree,
             expected: BTreeMap::new(),
-            refuted: None,
+            reached: Vec::new(),
             last_time_ms: None,
             found: Findings::default(),
         }
     }
 
-    /// Asks that the first records, as many as the checkpoint says, have its root. Whoever signed it is for the
-    /// caller to check ([`Checkpoint::open`]).
+    /// Asks that the first records, as many as the checkpoint says, have its root. Who signed it is for the caller to
+    /// check, before ([`Checkpoint::open`]) or at the end ([`LogVerifier::finish_believing`]).
     ///
     /// # Errors
     /// [`JoinError::Passed`] when more records have been joined already.
@@ -271,26 +280,38 @@ impl LogVerifier {
         self.tree.size()
     }
 
-    /// What was found. Checkpoints that the log did not reach are problems now.
+    /// What was found, where every checkpoint is believed. Those that the log did not reach are problems now.
     #[must_use]
-    pub fn finish(mut self) -> Verdict {
+    pub fn finish(self) -> Verdict {
+        self.finish_believing(|_, _| true)
+    }
+
+    /// As [`LogVerifier::finish`], for a caller who learns only from the log which keys to believe: a checkpoint
+    /// proves something when `is_believed` says so of its size and root. One that is not believed still is a problem
+    /// where the records contradict it.
+    #[must_use]
+    pub fn finish_believing(mut self, is_believed: impl Fn(u64, &Digest) -> bool) -> Verdict {
         let size = self.tree.size();
         for (expected, claims) in std::mem::take(&mut self.expected) {
             if claims.iter().any(|(_, claim)| *claim == Claim::Checkpoint) {
                 self.found.add(Problem::Short { size, expected });
             }
         }
+        let proving = self.reached.iter().filter(|reached| reached.agrees);
+        let believed = proving.filter(|reached| is_believed(reached.size, &reached.root));
+        let proved = believed.map(|reached| reached.size).fold(self.start, u64::max);
         // Where a wrong root has no entry to blame, all that is known is where the proved ones end. A checkpoint that
         // a larger one contradicts says nothing about entries.
-        let refuted = self.refuted.filter(|refuted| {
-            let explained = self.found.first_altered.is_some_and(|altered| altered < *refuted);
-            !explained && *refuted > self.proved
+        let refuted = self.reached.iter().find(|reached| !reached.agrees && reached.size > proved);
+        let refuted = refuted.filter(|refuted| {
+            let explained = self.found.first_altered.is_some_and(|altered| altered < refuted.size);
+            !explained
         });
-        let first_bad = [self.found.first_bad, refuted.map(|_| self.proved)].into_iter().flatten().min();
+        let first_bad = [self.found.first_bad, refuted.map(|_| proved)].into_iter().flatten().min();
         Verdict {
             size,
             root: self.tree.root(),
-            proved: self.proved,
+            proved,
             first_bad,
             problems: self.found.problems,
             problem_count: self.found.problem_count,
@@ -306,18 +327,18 @@ impl LogVerifier {
     fn compare(&mut self) {
         let size = self.tree.size();
         let Some(roots) = self.expected.remove(&size) else { return };
-        let root = self.tree.root();
-        for (expected, claim) in roots {
-            if expected == root {
-                if claim == Claim::Checkpoint {
-                    self.proved = self.proved.max(size);
+        let found = self.tree.root();
+        for (root, claim) in roots {
+            let agrees = root == found;
+            match claim {
+                Claim::Files if agrees => {}
+                Claim::Files => self.found.add(Problem::FileRoot { size }),
+                Claim::Checkpoint => {
+                    if !agrees {
+                        self.found.add(Problem::Root { size });
+                    }
+                    self.reached.push(Reached { size, root, agrees });
                 }
-            } else if claim == Claim::Files {
-                self.found.add(Problem::FileRoot { size });
-            } else {
-                // The first one counts, once those before it are not proved by a later one.
-                self.refuted = Some(self.refuted.filter(|refuted| *refuted > self.proved).unwrap_or(size));
-                self.found.add(Problem::Root { size });
             }
         }
     }
@@ -336,7 +357,7 @@ pub struct Verdict {
     pub size: u64,
     /// The root over them.
     pub root: Digest,
-    /// How many of them the largest checkpoint proves that they lead to; 0 without checkpoints.
+    /// How many of them the largest believed checkpoint proves that they lead to; 0 without one.
     pub proved: u64,
     /// The first record that is bad: altered, missing or with another body; where only a root says that something
     /// is, the first one that no checkpoint proves.

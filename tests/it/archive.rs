@@ -8,7 +8,9 @@ use ct_merkle::{RootHash, mem_backed_tree::MemoryBackedTree};
 use serde_json::Value;
 use sha2::Sha256;
 use slagboom::archive::{Archive, Report, VerifyOptions, verify};
-use slagboom::ledger::{Digest, HashTile, Tile, decode_bundle, encode_bundle, leaf_hash};
+use slagboom::ledger::{
+    Checkpoint, Digest, HashTile, Note, Signer, Tile, decode_bundle, encode_bundle, leaf_hash,
+};
 use slagboom::proto::v1;
 
 use crate::support::{TestServer, block_on, check, request};
@@ -351,8 +353,7 @@ fn trust_in_the_first_key_reaches_what_the_last_one_signs() {
         }
     }
     // A key that nothing in the log leads to proves nothing, whatever the folder says of itself.
-    let stranger =
-        slagboom::ledger::Signer::from_seed("stranger.example".parse().unwrap(), &[3; 32]).unwrap();
+    let stranger = Signer::from_seed("stranger.example".parse().unwrap(), &[3; 32]).unwrap();
     let vkey = stranger.verifier().to_string();
     let output = slagboom(&["verify", "--data", path(&data), "--vkey", &vkey, "--format", "json"]);
     assert_eq!((code(&output), json(&output)["proved"].as_u64()), (1, Some(0)));
@@ -362,6 +363,69 @@ fn trust_in_the_first_key_reaches_what_the_last_one_signs() {
     let made = slagboom(&["key", "new", "--data", path(&fresh), "--name", "exporter.example/log"]);
     assert_eq!(code(&made), 0, "{made:?}");
     assert!(String::from_utf8(made.stdout).unwrap().starts_with("exporter.example/log+"));
+}
+
+#[test]
+fn entries_that_a_forger_appends_are_not_proved_by_his_own_key() {
+    let (folder, data, _) = log();
+    let (kept, aside) = (folder.path().join("kept.vkeys"), folder.path().join("aside"));
+    fs::copy(data.join("keys/log.vkeys"), &kept).unwrap();
+    // The forger has the folder and not the secret: he signs with a key of his own, under the same name.
+    fs::create_dir(&aside).unwrap();
+    for name in ["checkpoint", "checkpoints", "keys"] {
+        fs::rename(data.join(name), aside.join(name)).unwrap();
+    }
+    let text = fs::read_to_string(&kept).unwrap();
+    let name = text.split('+').next().unwrap().parse().unwrap();
+    let forger = Signer::from_seed(name, &[9; 32]).unwrap();
+    fs::create_dir(data.join("keys")).unwrap();
+    fs::write(data.join("keys/signing"), forger.to_secret_text()).unwrap();
+    fs::write(data.join("keys/log.vkeys"), forger.verifier().to_string()).unwrap();
+    let server = TestServer::start_again(folder);
+    record(&server, "forged", 50);
+    let folder = server.stop();
+    for checkpoint in fs::read_dir(aside.join("checkpoints")).unwrap() {
+        let checkpoint = checkpoint.unwrap();
+        fs::copy(checkpoint.path(), data.join("checkpoints").join(checkpoint.file_name())).unwrap();
+    }
+    let out = folder.path().join("export");
+    assert_eq!(code(&slagboom(&["export", "--data", path(&data), "--out", path(&out)])), 0);
+    for dir in [["--data", path(&data)], ["--log", path(&out)]] {
+        let output = slagboom(&["verify", dir[0], dir[1], "--vkey", path(&kept), "--format", "json"]);
+        let report = json(&output);
+        assert_eq!((code(&output), report["proved"].as_u64()), (1, Some(601)), "{report}");
+        assert!(report.to_string().contains("a key that was not given"), "{report}");
+    }
+    // Nor does it help to take the forged heads away: the head of an export covers all of it.
+    for checkpoint in fs::read_dir(out.join("checkpoints")).unwrap() {
+        let checkpoint = checkpoint.unwrap();
+        if checkpoint.file_name() != "00000000000000000601" {
+            fs::remove_file(checkpoint.path()).unwrap();
+        }
+    }
+    fs::copy(data.join("checkpoints/00000000000000000601"), out.join("checkpoint")).unwrap();
+    let output = slagboom(&["verify", "--log", path(&out), "--vkey", path(&kept), "--format", "json"]);
+    let report = json(&output);
+    assert_eq!(code(&output), 1, "{report}");
+    assert!(report["proved"].as_u64().is_some_and(|proved| proved <= 601), "{report}");
+}
+
+#[test]
+fn a_key_that_another_has_followed_signs_no_later_head() {
+    let (folder, data, _) = log();
+    let old: Signer = fs::read_to_string(data.join("keys/signing")).unwrap().trim().parse().unwrap();
+    assert_eq!(code(&slagboom(&["key", "rotate", "--data", path(&data)])), 0);
+    let kept = folder.path().join("kept");
+    let newest = fs::read(data.join("checkpoint")).unwrap();
+    let note = Note::parse(&newest).unwrap();
+    let resigned = Checkpoint::parse(note.text()).unwrap().sign(&old).unwrap();
+    fs::write(&kept, resigned.to_string()).unwrap();
+    let output =
+        slagboom(&["verify", "--data", path(&data), "--checkpoint", path(&kept), "--format", "json"]);
+    let report = json(&output);
+    assert_eq!(code(&output), 1, "{report}");
+    assert!(report.to_string().contains("follows the one that signed it from record 601 on"), "{report}");
+    assert_eq!(report["proved"].as_u64(), Some(602), "the new key proves what the old one cannot: {report}");
 }
 
 #[test]
