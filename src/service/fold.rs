@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::ledger::{Digest, Entry, EntryKind};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const ACTIVATION_LENGTH: usize = 40;
 
 /// The state after some number of entries.
@@ -18,8 +18,8 @@ pub struct State {
     activations: Vec<(Digest, u64)>,
     /// Digest over the activations, kept because they hardly ever change.
     activations_digest: Digest,
-    /// The entry that rotated the key of the log last. It decides nothing, so it is no part of the digest.
-    rotation: Option<u64>,
+    /// The entries that rotated the key of the log, in order. They decide nothing, so they are no part of the digest.
+    rotations: Vec<u64>,
 }
 
 /// Why an entry does not follow on a state.
@@ -47,7 +47,7 @@ pub enum FoldError {
 impl Default for State {
     /// The state before the first entry.
     fn default() -> Self {
-        Self { size: 0, activations: Vec::new(), activations_digest: digest_of(&[]), rotation: None }
+        Self { size: 0, activations: Vec::new(), activations_digest: digest_of(&[]), rotations: Vec::new() }
     }
 }
 
@@ -70,10 +70,10 @@ impl State {
         &self.activations
     }
 
-    /// The entry that rotated the key of the log last.
+    /// The entries that rotated the key of the log, in order.
     #[must_use]
-    pub const fn rotation(&self) -> Option<u64> {
-        self.rotation
+    pub fn rotations(&self) -> &[u64] {
+        &self.rotations
     }
 
     /// Takes the next entry in; its own `state` is not looked at.
@@ -83,7 +83,7 @@ impl State {
             self.activations_digest = digest_of(&self.activations);
         }
         if kind == EntryKind::KeyRotated {
-            self.rotation = Some(self.size);
+            self.rotations.push(self.size);
         }
         self.size += 1;
     }
@@ -116,14 +116,18 @@ impl State {
         ])
     }
 
-    /// The state as a snapshot: version 2, size (u64), one more than the sequence of the last rotation or 0 (u64), and
+    /// The state as a snapshot: version 3, size (u64), the number of rotations (u64) and the sequence of each (u64), and
     /// for each activation digest (32 bytes) and sequence (u64), big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(17 + ACTIVATION_LENGTH * self.activations.len());
+        let length = 17 + 8 * self.rotations.len() + ACTIVATION_LENGTH * self.activations.len();
+        let mut bytes = Vec::with_capacity(length);
         bytes.push(VERSION);
         bytes.extend(self.size.to_be_bytes());
-        bytes.extend(self.rotation.map_or(0, |sequence| sequence + 1).to_be_bytes());
+        bytes.extend((self.rotations.len() as u64).to_be_bytes());
+        for sequence in &self.rotations {
+            bytes.extend(sequence.to_be_bytes());
+        }
         for (digest, sequence) in &self.activations {
             bytes.extend(digest.as_bytes());
             bytes.extend(sequence.to_be_bytes());
@@ -138,8 +142,13 @@ impl State {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FoldError> {
         let rest = bytes.strip_prefix(&[VERSION]).ok_or(FoldError::Bytes)?;
         let (size, rest) = rest.split_first_chunk::<8>().ok_or(FoldError::Bytes)?;
-        let (rotation, rest) = rest.split_first_chunk::<8>().ok_or(FoldError::Bytes)?;
-        let rotation = u64::from_be_bytes(*rotation).checked_sub(1);
+        let (count, mut rest) = rest.split_first_chunk::<8>().ok_or(FoldError::Bytes)?;
+        let mut rotations = Vec::new();
+        for _ in 0..u64::from_be_bytes(*count) {
+            let (sequence, after) = rest.split_first_chunk::<8>().ok_or(FoldError::Bytes)?;
+            rotations.push(u64::from_be_bytes(*sequence));
+            rest = after;
+        }
         let (rows, odd) = rest.as_chunks::<ACTIVATION_LENGTH>();
         if !odd.is_empty() {
             return Err(FoldError::Bytes);
@@ -151,7 +160,7 @@ impl State {
             activations.push((Digest::from_bytes(*digest), u64::from_be_bytes(*sequence)));
         }
         let activations_digest = digest_of(&activations);
-        Ok(Self { size: u64::from_be_bytes(*size), activations, activations_digest, rotation })
+        Ok(Self { size: u64::from_be_bytes(*size), activations, activations_digest, rotations })
     }
 }
 

@@ -11,6 +11,7 @@ mod check;
 mod decision_id;
 mod filter;
 mod fold;
+mod keys;
 mod notary;
 mod offline;
 mod outbox;
@@ -40,8 +41,9 @@ pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
 pub use fold::{FoldError, State};
-use notary::Notary;
+use keys::LogKeys;
 pub use notary::{Head, HeadError, Receipt, ReceiptKind};
+use notary::{Notary, hold_against_kept};
 pub use offline::{erase, hold, make_key, rotate_key};
 pub use outbox::Outbox;
 pub use proofs::{Consistency, ENTRIES_DEFAULT, ENTRIES_MAX, Evidence, Inclusion};
@@ -55,7 +57,7 @@ use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
-    ledger::{Body, Digest, EntryKind, KeyName, MarksError, Rotation, RotationError, Verifier},
+    ledger::{Body, Digest, EntryKind, KeyName, MarksError, RotationError},
     rulebook::Rulebook,
     store::{Derive, KeyFiles, KeysError, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
@@ -197,9 +199,9 @@ impl Service {
         let ServiceOptions { store, key, rulebook, clock, queue, log_reads, read, derive } = options;
         let Opened { store, mut writer, notices } = Store::open(&store, derive)?;
         let mut state = fold(&store)?;
-        let keys = KeyFiles::of(store.dir(), key.file.as_deref());
-        keys.take_next(rotated_to(&store, &state)?.as_ref())?;
-        let (signer, verifiers) = keys.open(key.name.as_ref())?;
+        let LogKeys { signer, verifiers, .. } = LogKeys::open(&store, &state, &key)?;
+        // Before anything is added to a log that is not what was signed.
+        hold_against_kept(&store, &verifiers)?;
         let snapshot = Arc::new(Snapshot::of(rulebook));
         let engine_version: Arc<str> = env!("CARGO_PKG_VERSION").into();
         let mut salts = Salts::default();
@@ -352,13 +354,6 @@ fn fold(store: &Store) -> Result<State, OpenError> {
         state.replay(&record?.entry)?;
     }
     Ok(state)
-}
-
-/// The key that the log says signs now; `None` where it was never rotated.
-fn rotated_to(store: &Store, state: &State) -> Result<Option<Verifier>, OpenError> {
-    let Some(sequence) = state.rotation() else { return Ok(None) };
-    let body = store.record(sequence)?.and_then(|record| record.body().ok()).flatten();
-    Ok(body.and_then(|body| Rotation::open(&body.request).ok()).map(|rotation| rotation.new))
 }
 
 /// Records the rulebook as the one in force, whole, before anything is decided by it (`as_known_then`).

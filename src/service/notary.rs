@@ -22,7 +22,8 @@ use tracing::{error, warn};
 
 use crate::{
     ledger::{
-        Batch, Checkpoint, CheckpointError, Digest, Note, Receipt as TlogProof, Signer, Trust, Verifier,
+        Batch, Checkpoint, CheckpointError, Digest, Note, NoteError, Receipt as TlogProof, Signer, Trust,
+        Verifier,
     },
     store::{KeptCheckpoint, Store, StoreError, keep_checkpoint, keep_cosigned, kept_checkpoints},
     telemetry::field,
@@ -83,6 +84,15 @@ pub enum HeadError {
         size: u64,
         /// How many the checkpoint says.
         signed: u64,
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// A checkpoint that no key of the log has signed.
+    #[error(
+        "`{}` is signed by none of the keys of the log: put the keys back that belong to it (`slagboom key show` names \
+         those at hand); if the file alone is altered, move it out of the folder", path.display()
+    )]
+    Stranger {
         /// The checkpoint.
         path: PathBuf,
     },
@@ -281,12 +291,13 @@ impl Head {
 
 /// Both copies agree by now; a checkpoint that was signed for more, or for something else, shows that they are both
 /// old or both altered. Gives the newest one.
-fn hold_against_kept(store: &Store, verifiers: &[Verifier]) -> Result<Option<Head>, HeadError> {
+pub(super) fn hold_against_kept(store: &Store, verifiers: &[Verifier]) -> Result<Option<Head>, HeadError> {
     let Some(trust) = trust_in(verifiers) else { return Ok(None) };
     let (size, mut proved, mut newest) = (store.size(), 0, None);
     for KeptCheckpoint { path, bytes } in kept_checkpoints(store.dir())? {
         let (signed, note) = match Checkpoint::open(&bytes, &trust) {
             Ok(signed) => (signed.checkpoint, signed.note),
+            Err(CheckpointError::Note(NoteError::Unknown)) => return Err(HeadError::Stranger { path }),
             Err(fault) => {
                 // It is no witness, neither for nor against; the others are.
                 error!({ field::ERROR } = %fault, "the checkpoint `{}` is altered and is passed over", path.display());

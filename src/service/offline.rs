@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{
     CALLER_DAEMON, LogKey, OpenError, Refusal, State, fold,
+    keys::LogKeys,
     notary::Notary,
-    rotated_to,
     writer::{Draft, Salts},
 };
 use crate::{
@@ -28,9 +28,7 @@ impl Offline {
     fn open(options: &Options, key: &LogKey, derive: Derive) -> Result<Offline, OpenError> {
         let Opened { store, writer, .. } = Store::open(options, derive)?;
         let state = fold(&store)?;
-        let keys = KeyFiles::of(store.dir(), key.file.as_deref());
-        keys.take_next(rotated_to(&store, &state)?.as_ref())?;
-        let (signer, verifiers) = keys.open(key.name.as_ref())?;
+        let LogKeys { files: keys, signer, verifiers } = LogKeys::open(&store, &state, key)?;
         // Holds the log against what was signed before, and keeps a head by the key that signs now.
         drop(Notary::open(&store, &signer, verifiers)?);
         Ok(Offline { store, writer, state, keys, signer })
@@ -61,7 +59,7 @@ impl Offline {
 
     /// Signs the head of all that was appended.
     fn close(self) -> Result<Vec<Verifier>, OpenError> {
-        let (signer, verifiers) = self.keys.open(None)?;
+        let (signer, verifiers) = self.keys.open()?;
         drop(Notary::open(&self.store, &signer, verifiers.clone())?);
         Ok(verifiers)
     }
@@ -78,11 +76,8 @@ pub fn make_key(
     derive: Derive,
 ) -> Result<Verifier, OpenError> {
     let Opened { store, .. } = Store::open(options, derive)?;
-    let keys = KeyFiles::of(store.dir(), file);
-    if let Some(last) = keys.verifiers()?.pop() {
-        return Err(OpenError::HasKey(last.name().clone()));
-    }
-    let (signer, _) = keys.open(Some(name))?;
+    let key = LogKey { file: file.map(Path::to_path_buf), name: Some(name.clone()) };
+    let LogKeys { signer, .. } = LogKeys::make(&store, &fold(&store)?, &key)?;
     if signer.verifier().name() != name {
         return Err(OpenError::HasKey(signer.verifier().name().clone()));
     }

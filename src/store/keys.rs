@@ -56,6 +56,18 @@ pub enum KeysError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// Neither half of the key of a log that has entries.
+    #[error(
+        "the log has entries, and neither its signing key `{}` nor its public keys `{}` are there: put them back from \
+         where they are kept; a log that never had a key gets its first one by `slagboom key new`",
+        secret.display(), public.display()
+    )]
+    Lost {
+        /// Where the secret should be.
+        secret: PathBuf,
+        /// Where the public keys should be.
+        public: PathBuf,
+    },
     /// No randomness.
     #[error("no random bytes for a key")]
     NoRandom,
@@ -121,12 +133,32 @@ mod making {
     use crate::store::folder::{sync_folder_of, write_durably};
 
     impl KeyFiles {
-        /// The key that signs and every public key of the log. Where there is none yet, one is made under `name`, or
-        /// under a name drawn at random.
+        /// The key that signs and every public key of the log.
+        ///
+        /// # Errors
+        /// [`KeysError`]; a key that is not there, whole or half, is never replaced.
+        pub fn open(&self) -> Result<(Signer, Vec<Verifier>), KeysError> {
+            let lost = || KeysError::Lost { secret: self.secret.clone(), public: self.public() };
+            self.find()?.ok_or_else(lost)
+        }
+
+        /// The same for a log without any entry. Where there is no key yet, one is made under `name`, or under a name
+        /// drawn at random.
         ///
         /// # Errors
         /// [`KeysError`]; a key that is half there is never replaced.
-        pub fn open(&self, name: Option<&KeyName>) -> Result<(Signer, Vec<Verifier>), KeysError> {
+        pub fn open_or_make(&self, name: Option<&KeyName>) -> Result<(Signer, Vec<Verifier>), KeysError> {
+            if let Some(found) = self.find()? {
+                return Ok(found);
+            }
+            self.make_folder()?;
+            let signer = generate(name.map_or_else(drawn_name, |name| Ok(name.clone()))?)?;
+            // The secret first, so that no public key is ever named that nobody can sign with.
+            write_durably(&self.secret, format!("{}\n", signer.to_secret_text()).as_bytes())?;
+            self.named(signer)
+        }
+
+        fn find(&self) -> Result<Option<(Signer, Vec<Verifier>)>, KeysError> {
             let verifiers = self.verifiers()?;
             let secret = match fs::read_to_string(&self.secret) {
                 Ok(text) => Some(parse_secret(&self.secret, &text)?),
@@ -134,20 +166,14 @@ mod making {
                 Err(error) => return Err(StoreError::io("read", &self.secret)(error).into()),
             };
             match (secret, verifiers.last()) {
-                (Some(signer), Some(last)) if signer.verifier() == last => Ok((signer, verifiers)),
+                (Some(signer), Some(last)) if signer.verifier() == last => Ok(Some((signer, verifiers))),
                 (Some(_), Some(_)) => {
                     Err(KeysError::Unnamed { secret: self.secret.clone(), public: self.public() })
                 }
                 (None, Some(_)) => Err(KeysError::Missing { path: self.secret.clone() }),
-                // A crash while the first key was made; older public keys stand in the log too.
-                (Some(signer), None) => self.named(signer),
-                (None, None) => {
-                    self.make_folder()?;
-                    let signer = generate(name.map_or_else(drawn_name, |name| Ok(name.clone()))?)?;
-                    // The secret first, so that no public key is ever named that nobody can sign with.
-                    write_durably(&self.secret, format!("{}\n", signer.to_secret_text()).as_bytes())?;
-                    self.named(signer)
-                }
+                // A crash while the first key was made, or the file of public keys was lost.
+                (Some(signer), None) => self.named(signer).map(Some),
+                (None, None) => Ok(None),
             }
         }
 
@@ -158,7 +184,11 @@ mod making {
             Ok((signer, verifiers))
         }
 
-        fn write_public(&self, verifiers: &[Verifier]) -> Result<(), KeysError> {
+        /// Writes the public keys of the log, as the log itself has them.
+        ///
+        /// # Errors
+        /// [`KeysError`].
+        pub fn write_public(&self, verifiers: &[Verifier]) -> Result<(), KeysError> {
             let mut text = String::new();
             for verifier in verifiers {
                 let _ = writeln!(text, "{verifier}");
@@ -248,12 +278,12 @@ mod tests {
     fn a_key_is_made_once_and_found_again() {
         let data = tempfile::tempdir().unwrap();
         let files = KeyFiles::of(data.path(), None);
-        let (made, _) = files.open(Some(&"exporter.example/log".parse().unwrap())).unwrap();
-        let (found, verifiers) = files.open(None).unwrap();
+        let (made, _) = files.open_or_make(Some(&"exporter.example/log".parse().unwrap())).unwrap();
+        let (found, verifiers) = files.open().unwrap();
         assert_eq!(made.verifier(), found.verifier());
         assert_eq!(verifiers, [made.verifier().clone()]);
         let other = tempfile::tempdir().unwrap();
-        let (other, _) = KeyFiles::of(other.path(), None).open(None).unwrap();
+        let (other, _) = KeyFiles::of(other.path(), None).open_or_make(None).unwrap();
         assert_ne!(other.verifier().name(), made.verifier().name());
     }
 
@@ -261,15 +291,15 @@ mod tests {
     fn a_rotation_counts_once_the_log_names_it() {
         let data = tempfile::tempdir().unwrap();
         let files = KeyFiles::of(data.path(), None);
-        let (old, _) = files.open(None).unwrap();
+        let (old, _) = files.open_or_make(None).unwrap();
         let next = files.make_next(&old).unwrap();
         // A crash before the log named it.
         assert!(!files.take_next(Some(old.verifier())).unwrap());
-        assert_eq!(files.open(None).unwrap().0.verifier(), old.verifier());
+        assert_eq!(files.open().unwrap().0.verifier(), old.verifier());
         assert_ne!(next.verifier(), old.verifier());
         let next = files.make_next(&old).unwrap();
         assert!(files.take_next(Some(next.verifier())).unwrap());
-        let (now, verifiers) = files.open(None).unwrap();
+        let (now, verifiers) = files.open().unwrap();
         assert_eq!(now.verifier(), next.verifier());
         assert_eq!(verifiers, [old.verifier().clone(), next.verifier().clone()]);
     }
@@ -278,15 +308,17 @@ mod tests {
     fn half_a_pair_is_never_replaced() {
         let data = tempfile::tempdir().unwrap();
         let files = KeyFiles::of(data.path(), None);
-        files.open(None).unwrap();
+        assert!(matches!(files.open(), Err(KeysError::Lost { .. })));
+        assert!(!files.public().exists());
+        files.open_or_make(None).unwrap();
         let secret = fs::read(files.secret()).unwrap();
         fs::remove_file(files.secret()).unwrap();
-        assert!(matches!(files.open(None), Err(KeysError::Missing { .. })));
+        assert!(matches!(files.open(), Err(KeysError::Missing { .. })));
         fs::write(files.secret(), b"PRIVATE+KEY+nonsense").unwrap();
-        let message = files.open(None).unwrap_err().to_string();
+        let message = files.open().unwrap_err().to_string();
         assert!(!message.contains("nonsense"), "{message}");
         fs::write(files.secret(), secret).unwrap();
         fs::remove_file(files.public()).unwrap();
-        assert_eq!(files.open(None).unwrap().1.len(), 1);
+        assert_eq!(files.open().unwrap().1.len(), 1);
     }
 }

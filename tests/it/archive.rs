@@ -449,3 +449,55 @@ fn an_operator_looks_after_both_copies() {
     }
     assert!(!nothing.exists());
 }
+
+/// Starts a daemon on the folder, and gives why it does not.
+fn refused(folder: &Path) -> String {
+    let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
+    let opened = crate::support::open(folder, crate::support::small_rulebook(), clock, 16);
+    opened.err().unwrap().to_string()
+}
+
+#[test]
+fn a_log_whose_key_is_lost_or_another_is_not_signed() {
+    let (folder, data, _) = log();
+    let (keys, aside) = (data.join("keys"), folder.path().join("aside"));
+    let (size, newest) = (fs::metadata(data.join("checkpoint")).unwrap().len(), data.join("checkpoint"));
+    fs::rename(&keys, &aside).unwrap();
+    let message = refused(folder.path());
+    assert!(message.contains("put them back"), "{message}");
+    let made = slagboom(&["key", "new", "--data", path(&data), "--name", "exporter.example/log"]);
+    assert_eq!(code(&made), 2, "a log that was signed gets no second first key: {made:?}");
+    assert!(!keys.exists(), "nothing was made");
+    // Another log's key, whole: what was signed before is not overwritten.
+    let stranger = Signer::from_seed("exporter.example/log".parse().unwrap(), &[9; 32]).unwrap();
+    fs::create_dir(&keys).unwrap();
+    fs::write(keys.join("signing"), stranger.to_secret_text()).unwrap();
+    fs::write(keys.join("log.vkeys"), stranger.verifier().to_string()).unwrap();
+    let message = refused(folder.path());
+    assert!(message.contains("signed by none of the keys of the log"), "{message}");
+    assert_eq!(fs::metadata(&newest).unwrap().len(), size);
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(&aside, &keys).unwrap();
+    TestServer::start_again(folder).stop();
+}
+
+#[test]
+fn public_keys_that_are_lost_come_back_out_of_the_log() {
+    let (folder, data, _) = log();
+    for _ in 0..2 {
+        assert_eq!(code(&slagboom(&["key", "rotate", "--data", path(&data)])), 0);
+    }
+    let public = data.join("keys/log.vkeys");
+    let before = fs::read_to_string(&public).unwrap();
+    assert_eq!(before.lines().count(), 3);
+    let last = before.lines().next_back().unwrap().to_owned();
+    let mut folder = folder;
+    for left in [None, Some(last)] {
+        match left {
+            None => fs::remove_file(&public).unwrap(),
+            Some(text) => fs::write(&public, text).unwrap(),
+        }
+        folder = TestServer::start_again(folder).stop();
+        assert_eq!(fs::read_to_string(&public).unwrap(), before);
+    }
+}
