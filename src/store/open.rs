@@ -6,12 +6,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use crate::ledger::{Accumulator, leaf_hash};
+use crate::ledger::{Accumulator, EntryKind, leaf_hash};
 use crate::store::check::compare;
 use crate::store::compact::unpack_segment;
 use crate::store::database::Database;
 use crate::store::disk::{Disk, SystemDisk};
-use crate::store::erase::finish_erasing;
+use crate::store::erase::Erasing;
 use crate::store::error::{Notice, StoreError};
 use crate::store::folder::{Folder, sync_folder_of};
 use crate::store::frame::BATCH_HEADER_LENGTH;
@@ -38,7 +38,25 @@ impl Store {
     /// [`StoreError::InUse`], [`StoreError::Version`], [`StoreError::ReadOnly`]: nothing was changed.
     /// [`StoreError::Damaged`]: records are lost that neither copy can prove. Others as they come.
     pub fn open(options: &Options, derive: Derive) -> Result<Opened, StoreError> {
-        Store::open_on(Box::new(SystemDisk), options, derive)
+        let Some(erasing) = Erasing::noted(&options.dir)? else {
+            return Store::open_on(Box::new(SystemDisk), options, derive);
+        };
+        // Mended before anything is erased: a body that cannot be found cannot go, and it may be the database alone
+        // that holds the entry that says so.
+        let thorough = Options { thorough: true, ..options.clone() };
+        let Opened { store, writer, mut notices } = Store::open_on(Box::new(SystemDisk), &thorough, derive)?;
+        let is_told = store.entry(erasing.entry)?.is_some_and(|entry| entry.kind == EntryKind::BodyErased);
+        drop((store, writer));
+        let folder = Folder::open_existing(&options.dir)?;
+        if is_told {
+            erasing.carry_out(&folder, derive)?;
+            notices.push(Notice::BodiesErased { count: erasing.sequences.len() as u64 });
+        }
+        Erasing::end(&folder)?;
+        drop(folder);
+        let mut opened = Store::open_on(Box::new(SystemDisk), options, derive)?;
+        notices.append(&mut opened.notices);
+        Ok(Opened { notices, ..opened })
     }
 
     /// The same on a disk that may fail.
@@ -55,7 +73,6 @@ impl Store {
         }
         sweep(&dir)?;
         let mut notices = Vec::new();
-        notices.extend(finish_erasing(&folder, derive)?.map(|count| Notice::BodiesErased { count }));
         let fresh = !folder.database().exists();
         let database = Database::open(&folder.database(), options.cache_bytes);
         let loaded = database.and_then(|database| Ok((load(&database, derive)?, database)));

@@ -13,7 +13,7 @@ use slagboom::ledger::{
 };
 use slagboom::proto::v1;
 
-use crate::support::{TestServer, block_on, check, request};
+use crate::support::{TestServer, block_on, check, copy, request};
 
 fn slagboom(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_slagboom")).args(args).output().unwrap()
@@ -56,19 +56,6 @@ fn log() -> (tempfile::TempDir, PathBuf, String) {
 
 fn verified(archive: &Archive) -> Report {
     verify(archive, &VerifyOptions { threads: 2, ..VerifyOptions::default() }, |_| {}).unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use slagboom::ledger::{Receipt, Trust, Verifier};
 use slagboom::proto::v1;
 use slagboom::server::grpc;
 
-use crate::support::{self, NOON_MS, TestServer, block_on, request};
+use crate::support::{self, NOON_MS, TestServer, block_on, copy, request};
 
 const DECISIONS: usize = 300;
 
@@ -27,19 +27,6 @@ impl Dice {
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::Code;
 
 use crate::cli::with_the_daemon::Daemon;
 use crate::crash::{Answered, found_again, killed_while_asked, rounds, verified};
-use crate::support::{self, block_on};
+use crate::support::{self, block_on, copy};
 use slagboom::proto::v1::export_control_service_client::ExportControlServiceClient;
 
 /// The shim, built once; nothing where there is no compiler to build it with, or no libc that it fits.
@@ -38,19 +38,6 @@ fn shim() -> Option<&'static Path> {
         }
     })
     .as_deref()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 /// A data folder, and what the disk holds of it.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use slagboom::store::{Options, begin_erasing, check_folder};
+use slagboom::store::{Notice, Options, begin_erasing, check_folder};
 use tonic::Code;
 
-use crate::support::{TestServer, block_on, check, request};
+use crate::support::{TestServer, block_on, check, copy, request};
 
 const NAME: &str = "Zonderling Handelsonderneming";
 
@@ -224,10 +224,57 @@ fn a_crash_while_erasing_is_made_good_at_the_next_start() {
         let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
         let service =
             crate::support::open(folder.path(), crate::support::small_rulebook(), clock, 16).unwrap();
-        assert_eq!(service.notices().len(), 2, "{:?}", service.notices());
+        assert!(service.notices().contains(&Notice::BodiesErased { count: 2 }), "{:?}", service.notices());
         drop(service);
         assert_eq!(holding(&data, NAME.as_bytes()), Vec::<String>::new());
         assert!(check_folder(&Options::new(&data)).unwrap().is_sound());
         assert!(!data.join("erasing").exists());
+    }
+}
+
+#[test]
+fn what_a_crash_or_damage_left_is_mended_before_anything_is_erased() {
+    let (folder, ids) = log();
+    let data = folder.path().join("data");
+    let journal = data.join("journal/00000000000000000000.journal");
+    let before = fs::read(&journal).unwrap();
+    assert_eq!(erase(&data, &[&ids[2], &ids[3]], &["--before-due"]).status.code(), Some(0));
+    // Told, and the bodies still in both copies.
+    let mut told = fs::read(&journal).unwrap();
+    told[..before.len()].copy_from_slice(&before);
+    fs::write(&journal, &told).unwrap();
+    assert_eq!(slagboom(&["store", "rebuild", "--data", text(&data)]).status.code(), Some(0));
+    let at = told.windows(NAME.len()).position(|window| window == NAME.as_bytes()).unwrap();
+    let mut altered = told.clone();
+    altered[at] ^= 1;
+    let half = data.join("journal/00000000000000000000.journal.new");
+    let states: [(&str, &[u8], &[u8]); 3] = [
+        ("a file half written beside the segment", &told, &before[..before.len() / 2]),
+        ("a body that is altered in the journal", &altered, &[]),
+        ("the entry in the database alone", &before, &[]),
+    ];
+    let whole = folder.path().join("whole");
+    copy(&data, &whole);
+    for (state, bytes, beside) in states {
+        fs::remove_dir_all(&data).unwrap();
+        copy(&whole, &data);
+        fs::write(&journal, bytes).unwrap();
+        if !beside.is_empty() {
+            fs::write(&half, beside).unwrap();
+        }
+        begin_erasing(&data, 7, &[3, 4]).unwrap();
+        let shown = slagboom(&["key", "show", "--data", text(&data), "--format", "json"]);
+        let key = json(&shown)["signs"].as_str().unwrap().to_owned();
+        let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
+        drop(crate::support::open(folder.path(), crate::support::small_rulebook(), clock, 16).unwrap());
+        assert_eq!(holding(&data, NAME.as_bytes()), Vec::<String>::new(), "{state}");
+        assert!(!data.join("erasing").exists(), "{state}");
+        assert!(check_folder(&Options::new(&data)).unwrap().is_sound(), "{state}");
+        let report = json(&slagboom(&["verify", "--data", text(&data), "--vkey", &key, "--format", "json"]));
+        assert_eq!(
+            (report["ok"].as_bool(), report["bodies"]["erased"].as_u64()),
+            (Some(true), Some(2)),
+            "{state}: {report}"
+        );
     }
 }

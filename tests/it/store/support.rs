@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use slagboom::ledger::{Accumulator, Body, Digest, Entry, EntryKind, commitment, leaf_hash};
 use slagboom::store::{Derived, Opened, Options, Record, RequestKey, Store, StoreError, Term, Writer};
 
+pub use crate::support::copy;
+
 /// Derives from the request `id|value|value…`: the key of the id, a term for each value.
 pub fn derive(entry: &Entry, body: &Body) -> Derived {
     let text = String::from_utf8(body.request.clone()).unwrap();
@@ -120,20 +122,6 @@ pub fn segments(dir: &Path) -> Vec<PathBuf> {
 /// The first sequence number that the name of a segment's file says.
 pub fn first_of(segment: &Path) -> u64 {
     segment.file_name().unwrap().to_str().unwrap()[..20].parse().unwrap()
-}
-
-/// A copy of a folder with all in it.
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for file in fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        let target = to.join(file.file_name());
-        if file.file_type().unwrap().is_dir() {
-            copy(&file.path(), &target);
-        } else {
-            fs::copy(file.path(), target).unwrap();
-        }
-    }
 }
 
 /// Flips one bit of a file.

@@ -1,6 +1,6 @@
 //! What integration tests share: a server on a free port over a temporary store, with a clock that stands still.
 
-use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{fs, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use slagboom::{
     clock::Fixed,
@@ -256,4 +256,18 @@ pub async fn check(
 ) -> Result<v1::Decision, tonic::Status> {
     let response = server.control().await.check_export(request).await?;
     Ok(response.into_inner().decision.expect("an answer has a decision"))
+}
+
+/// Copies a folder with all in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let target = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy(&file.path(), &target);
+        } else {
+            fs::copy(file.path(), target).unwrap();
+        }
+    }
 }

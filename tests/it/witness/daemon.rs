@@ -1,6 +1,5 @@
 //! A daemon and its witness: what is cosigned, what is held back, and what a witness finds out.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use v1::export_control_service_client::ExportControlServiceClient;
 
 use super::Running;
 use crate::cli::with_the_daemon::Daemon;
-use crate::support::{block_on, request};
+use crate::support::{block_on, copy, request};
 
 fn slagboom(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_slagboom")).args(args).output().unwrap()
@@ -40,19 +39,6 @@ async fn ask(daemon: &Daemon, id: &str) -> Result<v1::Decision, tonic::Status> {
     let mut request = request(id);
     request.receipt = v1::ReceiptKind::Full.into();
     Ok(control.check_export(request).await?.into_inner().decision.unwrap())
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]
