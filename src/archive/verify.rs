@@ -1,6 +1,7 @@
 //! The whole of a log checked from its files: every entry and body rehashed, every checkpoint, signature and tile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,6 +102,8 @@ struct Run<'a> {
     rotations: Vec<(u64, Result<Rotation, String>)>,
     /// Records that entries say were erased.
     erased: BTreeSet<u64>,
+    /// Records whose bodies are here, in rows that follow each other.
+    kept: Vec<Range<u64>>,
     /// Leaves of the entries that receipts speak of.
     wanted: BTreeMap<u64, Option<Digest>>,
     problems: Vec<String>,
@@ -121,8 +124,8 @@ impl<'a> Run<'a> {
         }
         let tiles = (archive.kind == Kind::Export).then(TileBuilder::new);
         let wanted = claims.receipts.iter().map(|(_, receipt)| (receipt.index, None)).collect();
-        let (rotations, erased, problems) = (Vec::new(), BTreeSet::new(), Vec::new());
-        Run { archive, verifier, tiles, rotations, erased, wanted, problems }
+        let (rotations, erased, kept, problems) = (Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
+        Run { archive, verifier, tiles, rotations, erased, kept, wanted, problems }
     }
 
     /// Reads all blocks; threads hash them, and they are joined in order.
@@ -180,6 +183,12 @@ impl<'a> Run<'a> {
         for (sequence, record) in (block.first()..).zip(block.records()) {
             if let Some(leaf) = self.wanted.get_mut(&sequence) {
                 *leaf = Some(leaf_hash(record.entry));
+            }
+            if matches!(record.body, BodyState::Kept { .. }) {
+                match self.kept.last_mut().filter(|row| row.end == sequence) {
+                    Some(row) => row.end += 1,
+                    None => self.kept.push(sequence..sequence + 1),
+                }
             }
             if record.entry.get(1) == Some(&EntryKind::KeyRotated.number()) {
                 self.rotations.push((sequence, rotation(record.body)));
@@ -277,6 +286,15 @@ impl<'a> Run<'a> {
             report.problem(format!(
                 "record {sequence}: its body is gone, and no entry says that it was erased"
             ));
+        }
+        for sequence in &self.erased {
+            let row = self.kept.get(self.kept.partition_point(|row| row.end <= *sequence));
+            if row.is_some_and(|row| row.contains(sequence)) {
+                report.problem(format!(
+                    "record {sequence}: an entry says that its body was erased, and it is here: this is an older copy, or \
+                     the erasure was cut short and the next start ends it"
+                ));
+            }
         }
         for text in self.problems {
             report.problem(text);

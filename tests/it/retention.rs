@@ -255,6 +255,14 @@ fn what_a_crash_or_damage_left_is_mended_before_anything_is_erased() {
     ];
     let whole = folder.path().join("whole");
     copy(&data, &whole);
+    // Until it is, and in a copy that missed it, whoever verifies is told.
+    let report = json(&slagboom(&["verify", "--data", text(&data), "--format", "json"]));
+    assert_eq!(
+        (report["ok"].as_bool(), report["problem_count"].as_u64()),
+        (Some(false), Some(2)),
+        "{report}"
+    );
+    assert!(report.to_string().contains("record 3: an entry says that its body was erased"), "{report}");
     for (state, bytes, beside) in states {
         fs::remove_dir_all(&data).unwrap();
         copy(&whole, &data);
