@@ -1,9 +1,9 @@
 //! A log written in the layout of C2SP tlog-tiles, so that standard tools check it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -233,7 +233,10 @@ impl Files {
             fs::create_dir_all(folder).map_err(failed)?;
             self.made.insert(folder.to_owned());
         }
-        File::create_new(&path).and_then(|mut file| file.write_all(bytes)).map_err(failed)?;
+        // The files too, where the folder was there before and is open to others.
+        let mut owners = OpenOptions::new();
+        owners.write(true).create_new(true).mode(0o600);
+        owners.open(&path).and_then(|mut file| file.write_all(bytes)).map_err(failed)?;
         self.count += 1;
         Ok(())
     }

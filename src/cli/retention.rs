@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::{Format, print};
 use crate::archive::{Archive, BlockEnd};
 use crate::clock::{Clock, System};
-use crate::ledger::{Body, BodyState, Entry, EntryKind, MARKS_MAX, Marks, Record};
+use crate::ledger::{Body, BodyState, Entry, EntryKind, MARKS_MAX, Marks, REASON_LENGTH_MAX};
 use crate::server::{self, grpc};
 use crate::service::{DecisionId, LogKey};
 use crate::store::Options;
@@ -83,8 +83,8 @@ struct Holding {
     /// Ids of decisions
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
-    /// Why, for the log; it must name nobody
-    #[arg(long, value_name = "TEXT")]
+    /// Why, for the log, in 1 to 512 bytes; it must name nobody
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     /// File of the secret key [default: in the data folder]
     #[arg(long, value_name = "FILE")]
@@ -101,8 +101,8 @@ struct Erasing {
     /// All that need not be kept any longer
     #[arg(long)]
     due: bool,
-    /// Why, for the log; it must name nobody
-    #[arg(long, value_name = "TEXT")]
+    /// Why, for the log, in 1 to 512 bytes; it must name nobody
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     /// Also where they must still be kept, as a court or the right of a person may ask
     #[arg(long, conflicts_with = "due")]
@@ -151,33 +151,43 @@ impl Kept {
     }
 }
 
-/// The decisions of the log that are wanted, with whether they are held. Holds nothing of the others.
-fn read(folder: &Folder, wanted: impl Fn(&Kept) -> bool) -> Result<BTreeMap<u64, Kept>, Failure> {
+/// What was read of a log.
+struct Found {
+    /// The decisions that are wanted, with whether they are held.
+    kept: BTreeMap<u64, Kept>,
+    /// How many entries the log had.
+    size: u64,
+}
+
+/// The decisions of the log that are wanted. Holds nothing of the others.
+fn read(folder: &Folder, wanted: impl Fn(&Kept) -> bool) -> Result<Found, Failure> {
     let archive = Archive::open_data(&folder.data)?;
     let mut progress = Progress::new("reading", Some(archive.size_claimed()?));
     let mut blocks = archive.blocks(0)?;
-    let (mut kept, mut held) = (BTreeMap::new(), BTreeSet::new());
+    let (mut kept, mut held, mut size) = (BTreeMap::new(), BTreeSet::new(), 0);
     while let Some(block) = blocks.next_block()? {
         for (sequence, record) in (block.first()..).zip(block.records()) {
             let entry = Entry::decode(record.entry).with_context(|| format!("record {sequence}"))?;
             match entry.kind {
                 EntryKind::DecisionMade => {
                     let id = DecisionId::of(sequence, entry.time_ms);
-                    let found = Kept { sequence, id, export: export_date(&record), is_held: false };
+                    let export = export_date(record.body.proved(&entry)?);
+                    let found = Kept { sequence, id, export, is_held: false };
                     if wanted(&found) {
                         kept.insert(sequence, found);
                     }
                 }
-                EntryKind::LegalHoldSet => held.extend(marked(&record)?),
+                EntryKind::LegalHoldSet => held.extend(marked(record.body.proved(&entry)?)?),
                 EntryKind::LegalHoldReleased => {
-                    for sequence in marked(&record)? {
+                    for sequence in marked(record.body.proved(&entry)?)? {
                         held.remove(&sequence);
                     }
                 }
                 _ => {}
             }
         }
-        progress.done(block.end());
+        size = block.end();
+        progress.done(size);
     }
     if let Some(BlockEnd::Damaged { first_bad, why }) = blocks.end() {
         return Err(
@@ -189,17 +199,17 @@ fn read(folder: &Folder, wanted: impl Fn(&Kept) -> bool) -> Result<BTreeMap<u64,
             kept.is_held = true;
         }
     }
-    Ok(kept)
+    Ok(Found { kept, size })
 }
 
-fn export_date(record: &Record<'_>) -> Option<Date> {
-    let BodyState::Kept { body, .. } = record.body else { return None };
+fn export_date(body: BodyState<'_>) -> Option<Date> {
+    let BodyState::Kept { body, .. } = body else { return None };
     let (request, _) = Body::split(body).ok()?;
     grpc::read_request(request)?.export_date.parse().ok()
 }
 
-fn marked(record: &Record<'_>) -> Result<Vec<u64>, Failure> {
-    let BodyState::Kept { body, .. } = record.body else { return Ok(Vec::new()) };
+fn marked(body: BodyState<'_>) -> Result<Vec<u64>, Failure> {
+    let BodyState::Kept { body, .. } = body else { return Ok(Vec::new()) };
     let (request, _) = Body::split(body)?;
     Ok(Marks::decode(request)?.sequences)
 }
@@ -215,7 +225,7 @@ fn today(on: Option<Date>) -> Result<Date, Failure> {
 impl Due {
     fn run(self) -> Done {
         let today = today(self.period.on)?;
-        let kept = read(&self.folder, |kept| kept.is_due(&self.period, today))?;
+        let Found { kept, .. } = read(&self.folder, |kept| kept.is_due(&self.period, today))?;
         let due = kept.values().filter(|kept| kept.is_due(&self.period, today)).collect::<Vec<_>>();
         tell(&self.folder, "due", &due, &self.period)?;
         Ok(Exit::Fine)
@@ -225,7 +235,7 @@ impl Due {
 impl Holding {
     fn run(self, is_held: bool) -> Done {
         let ids = ids(&self.ids)?;
-        let kept = read(&self.folder, |kept| ids.contains(&kept.id))?;
+        let Found { kept, .. } = read(&self.folder, |kept| ids.contains(&kept.id))?;
         let chosen = choose(&kept, &ids)?;
         let marks =
             Marks { reason: self.reason, sequences: chosen.iter().map(|kept| kept.sequence).collect() };
@@ -242,7 +252,7 @@ impl Erasing {
     fn run(self) -> Done {
         let today = today(self.period.on)?;
         let ids = ids(&self.ids)?;
-        let kept = read(&self.folder, |kept| {
+        let Found { kept, size } = read(&self.folder, |kept| {
             if self.due { kept.is_due(&self.period, today) } else { ids.contains(&kept.id) }
         })?;
         let chosen = if self.due {
@@ -253,10 +263,11 @@ impl Erasing {
         self.refuse_what_must_stay(&chosen, today)?;
         if !self.dry_run && !chosen.is_empty() {
             let key = LogKey { file: self.key.clone(), name: None };
-            for some in chosen.chunks(MARKS_MAX) {
+            // Each chunk is an entry more.
+            for (some, size) in chosen.chunks(MARKS_MAX).zip(size..) {
                 let sequences = some.iter().map(|kept| kept.sequence).collect();
                 let marks = Marks { reason: self.reason.clone(), sequences };
-                let notices = server::erase(&Options::new(&self.folder.data), &key, &System, &marks)
+                let notices = server::erase(&Options::new(&self.folder.data), &key, &System, &marks, size)
                     .with_context(|| format!("the data folder `{}`", self.folder.data.display()))?;
                 for notice in notices {
                     anstream::eprintln!("slagboom: {notice}");
@@ -280,6 +291,16 @@ impl Erasing {
             let _ = write!(refused, "\n  {} {why}", kept.id);
         }
         if refused.is_empty() { Ok(()) } else { Err(anyhow!("nothing was erased:{refused}").into()) }
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a reason is needed".to_owned()),
+        text if text.len() > REASON_LENGTH_MAX => {
+            Err(format!("a reason has {REASON_LENGTH_MAX} bytes at most, not {}", text.len()))
+        }
+        text => Ok(text.to_owned()),
     }
 }
 

@@ -34,6 +34,21 @@ pub enum BodyState<'a> {
     },
 }
 
+impl BodyState<'_> {
+    /// The same, where it is what the entry commits to as far as it is there at all.
+    ///
+    /// # Errors
+    /// [`Problem::Commitment`].
+    pub fn proved(self, entry: &Entry) -> Result<Self, Problem> {
+        match self {
+            BodyState::Kept { salt, body } if commitment(salt, body) != entry.commitment => {
+                Err(Problem::Commitment { at: entry.sequence })
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
 /// A record as it was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Record<'a> {

@@ -99,7 +99,7 @@ pub fn hold(
     service::hold(store, key, clock, grpc::derive, marks, is_held)
 }
 
-/// Erases the bodies of these records in a data folder on which no daemon runs.
+/// Erases the bodies of these records in a data folder on which no daemon runs, chosen when the log had `size` entries.
 ///
 /// # Errors
 /// [`OpenError`].
@@ -108,8 +108,9 @@ pub fn erase(
     key: &LogKey,
     clock: &dyn Clock,
     marks: &Marks,
+    size: u64,
 ) -> Result<Vec<Notice>, OpenError> {
-    service::erase(store, key, clock, grpc::derive, marks)
+    service::erase(store, key, clock, grpc::derive, marks, size)
 }
 
 /// Opens a data folder on which no daemon runs, to read from it: nothing is recorded, and every check is refused.

@@ -129,6 +129,14 @@ pub enum OpenError {
     /// The log has a key, and a key stays.
     #[error("the log has a key already, of the name `{0}`")]
     HasKey(KeyName),
+    /// Somebody else has written to the log meanwhile.
+    #[error("the log had {read} entries when it was read, and has {now}: read it again")]
+    Changed {
+        /// Entries that were read.
+        read: u64,
+        /// Entries by now.
+        now: u64,
+    },
     /// The records cannot be marked.
     #[error(transparent)]
     Marks(#[from] MarksError),

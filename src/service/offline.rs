@@ -126,16 +126,21 @@ pub fn hold(
 /// overwritten. Gives what the store did. A crash between is made good at the next start.
 ///
 /// # Errors
-/// [`OpenError`]; whether they may be erased is for the caller to know, who has read them.
+/// [`OpenError`]; whether they may be erased is for the caller to know, who has read them when the log had `size`
+/// entries. Where it has more by now, one of them may be held, and nothing is erased.
 pub fn erase(
     options: &Options,
     key: &LogKey,
     clock: &dyn Clock,
     derive: Derive,
     marks: &Marks,
+    size: u64,
 ) -> Result<Vec<Notice>, OpenError> {
     let request = marks.encode()?;
     let mut log = Offline::open(options, key, derive)?;
+    if log.state.size() != size {
+        return Err(OpenError::Changed { read: size, now: log.state.size() });
+    }
     begin_erasing(log.store.dir(), log.state.size(), &marks.sequences)?;
     log.append(EntryKind::BodyErased, request, clock)?;
     log.close()?;

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use slagboom::ledger::Marks;
+use slagboom::server;
+use slagboom::service::LogKey;
 use slagboom::store::{Notice, Options, begin_erasing, check_folder};
 use tonic::Code;
 
@@ -167,7 +170,17 @@ fn what_must_stay_stays() {
         (Some(true), Some(6)),
         "{report}"
     );
+    // What was chosen from a log that has grown since is chosen again.
+    let key = LogKey::default();
+    let marks = Marks { reason: "chosen before".to_owned(), sequences: vec![1] };
+    let stale = server::erase(&Options::new(&data), &key, &slagboom::clock::System, &marks, 7);
+    assert!(stale.unwrap_err().to_string().contains("read it again"));
     // Wrong calls.
+    for reason in ["", "  "] {
+        let output = slagboom(&["retention", "hold", &ids[0], "--reason", reason, "--data", text(&data)]);
+        assert_eq!(output.status.code(), Some(64));
+        assert!(stderr(&output).contains("--reason"), "{}", stderr(&output));
+    }
     assert_eq!(erase(&data, &["no-id"], &[]).status.code(), Some(64));
     assert_eq!(erase(&data, &["D00000000990000000000"], &[]).status.code(), Some(2));
 }

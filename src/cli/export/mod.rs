@@ -103,13 +103,13 @@ impl Export {
         name: &str,
         write: impl FnOnce(&mut std::io::BufWriter<std::fs::File>) -> Result<u64, anyhow::Error>,
     ) -> Result<u64, Failure> {
-        use std::fs::{DirBuilder, File, read_dir, remove_file, rename};
+        use std::fs::{DirBuilder, OpenOptions, read_dir, remove_file, rename};
         use std::io::{BufWriter, Write};
-        use std::os::unix::fs::DirBuilderExt;
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
         use anyhow::{Context, anyhow};
 
-        // Requests name people: the folder is for its owner alone.
+        // Requests name people: folder and file are for their owner alone.
         let failed = || format!("cannot write to `{}`", self.out.display());
         DirBuilder::new().recursive(true).mode(0o700).create(&self.out).with_context(failed)?;
         if read_dir(&self.out).with_context(failed)?.next().is_some() {
@@ -118,7 +118,8 @@ impl Export {
             );
         }
         let beside = self.out.join(format!("{name}.part"));
-        let mut to = BufWriter::new(File::create_new(&beside).with_context(failed)?);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+        let mut to = BufWriter::new(file.with_context(failed)?);
         let written = write(&mut to).and_then(|size| {
             to.flush()?;
             to.get_ref().sync_all()?;

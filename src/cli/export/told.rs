@@ -1,5 +1,8 @@
 //! The log for programs and spreadsheets: JSON lines with everything, or CSV with a row a decision.
 //!
+//! A body that its entry does not commit to ends it with an error; who signed the entries is for `slagboom verify` to
+//! say.
+//!
 //! A line of JSON stands for one entry of the log:
 //!
 //! | field | what |
@@ -116,7 +119,7 @@ fn each(
 fn of(record: &Record<'_>, in_force: &mut Option<Arc<Snapshot>>) -> Result<Told, anyhow::Error> {
     let entry = Entry::decode(record.entry)?;
     let leaf = leaf_hash(record.entry);
-    let body = match record.body {
+    let body = match record.body.proved(&entry)? {
         BodyState::Kept { body, .. } => Some(Body::decode(body)?),
         BodyState::Erased => None,
         BodyState::NotGiven => {
