@@ -42,7 +42,10 @@ pub use trust::Given;
 pub use verify::{VerifyOptions, verify, verify_receipts};
 
 use crate::ledger::{CHECKPOINT_PATH, Checkpoint, Note, Verifier};
-use crate::store::{KeptCheckpoint, KeyFiles, KeysError, StoreError, kept_checkpoints, parse_verifiers};
+use crate::store::{
+    KEYS_LENGTH_MAX, KeptCheckpoint, KeyFiles, KeysError, StoreError, kept_checkpoints, parse_verifiers,
+    read_text,
+};
 
 /// The public keys in an exported log.
 const KEYS: &str = "log.vkeys";
@@ -142,7 +145,7 @@ impl Archive {
             Kind::Data => Ok(KeyFiles::of(&self.dir, None).verifiers()?),
             Kind::Export => {
                 let path = self.dir.join(KEYS);
-                match std::fs::read_to_string(&path) {
+                match read_text(&path, KEYS_LENGTH_MAX) {
                     Ok(text) => Ok(parse_verifiers(&path, &text)?),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
                     Err(source) => Err(ArchiveError::Read { path, source }),

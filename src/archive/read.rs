@@ -1,18 +1,24 @@
 //! Reading a log out of its files, block by block.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::archive::{Archive, ArchiveError, Block, BlockEnd, Kind};
-use crate::ledger::{BodyState, Checkpoint, HashTile, Note, Record, SALT_LENGTH, Tile, decode_bundle};
-use crate::store::{JournalEnd, JournalFiles};
+use crate::ledger::{BUNDLE_ENTRY_LENGTH_MAX, BodyState, HashTile, Record, SALT_LENGTH, Tile, decode_bundle};
+use crate::store::{JournalEnd, JournalFiles, read_file};
 
 /// Records in a block: enough that handing it to another thread costs nothing beside hashing it, and a multiple of 256,
 /// the entries of a tile.
 const BLOCK_RECORDS: usize = 4_096;
 /// Bytes after which a block is closed, whatever it holds.
 const BLOCK_BYTES: usize = 8 << 20;
+
+/// The longest file of hashes.
+pub(super) const HASHES_LENGTH_MAX: usize = 256 * 32;
+/// The longest entry bundle.
+const ENTRIES_LENGTH_MAX: usize = 256 * (2 + BUNDLE_ENTRY_LENGTH_MAX);
+/// The longest file of bodies: each 16 MiB at most, as a store takes them.
+const BODIES_LENGTH_MAX: usize = 256 * (5 + SALT_LENGTH + (16 << 20));
 
 /// The records of a log in blocks, in order.
 pub struct Blocks {
@@ -86,8 +92,10 @@ fn of_journal(journal: &mut JournalFiles) -> Result<(Block, Option<BlockEnd>), A
 /// The bundles of an exported log.
 struct Bundles {
     dir: PathBuf,
-    /// Entries that the checkpoint says there are.
+    /// Entries that are there, as far as bundles follow each other.
     size: u64,
+    /// Entries that the newest checkpoint says there are.
+    claimed: u64,
     next: u64,
     has_bodies: bool,
 }
@@ -95,22 +103,28 @@ struct Bundles {
 impl Bundles {
     fn open(archive: &Archive, from: u64) -> Result<Bundles, ArchiveError> {
         let dir = archive.dir.clone();
-        let size = match archive.checkpoints()?.last() {
-            Some(newest) => Note::parse(&newest.bytes)
-                .ok()
-                .and_then(|note| Checkpoint::parse(note.text()).ok())
-                .map_or_else(|| entries_found(&dir), |checkpoint| checkpoint.size()),
-            None => entries_found(&dir),
-        };
+        // What a checkpoint says is not believed yet: it must not hide entries that are there.
+        let (size, claimed) = (entries_found(&dir), archive.size_claimed()?);
         let has_bodies = dir.join("bodies").is_dir();
-        Ok(Bundles { dir, size, next: from / 256, has_bodies })
+        Ok(Bundles { dir, size, claimed, next: from / 256, has_bodies })
+    }
+
+    /// How the log ends after the last bundle that is there.
+    fn end(&self) -> BlockEnd {
+        match Tile::in_tree(0, self.size / 256, self.claimed).filter(|_| self.size < self.claimed) {
+            Some(tile) => BlockEnd::Damaged {
+                first_bad: self.size,
+                why: format!("`{}` is missing", tile.entries_path()),
+            },
+            None => BlockEnd::Whole,
+        }
     }
 
     fn next(&mut self) -> Result<(Block, Option<BlockEnd>), ArchiveError> {
         let mut block = Block::starting_at(self.next * 256);
         while block.length() < BLOCK_RECORDS && block.bytes() < BLOCK_BYTES {
             let Some(tile) = Tile::in_tree(0, self.next, self.size) else {
-                return Ok((block, Some(BlockEnd::Whole)));
+                return Ok((block, Some(self.end())));
             };
             if let Err(why) = self.bundle(tile, &mut block)? {
                 let first_bad = block.end();
@@ -125,19 +139,24 @@ impl Bundles {
     fn bundle(&self, tile: Tile, block: &mut Block) -> Result<Result<(), String>, ArchiveError> {
         let missing = |path: &str| Ok(Err(format!("`{path}` is missing")));
         let entries_path = tile.entries_path();
-        let Some(bytes) = read(&self.dir.join(&entries_path))? else { return missing(&entries_path) };
+        let Some(bytes) = read(&self.dir.join(&entries_path), ENTRIES_LENGTH_MAX)? else {
+            return missing(&entries_path);
+        };
         let entries = match decode_bundle(&bytes, tile.width()) {
             Ok(entries) => entries,
             Err(fault) => return Ok(Err(format!("`{entries_path}`: {fault}"))),
         };
         let hashes_path = tile.path();
-        let Some(bytes) = read(&self.dir.join(&hashes_path))? else { return missing(&hashes_path) };
+        let Some(bytes) = read(&self.dir.join(&hashes_path), HASHES_LENGTH_MAX)? else {
+            return missing(&hashes_path);
+        };
         let hashes = match HashTile::decode(tile, &bytes) {
             Ok(hashes) => hashes,
             Err(fault) => return Ok(Err(format!("`{hashes_path}`: {fault}"))),
         };
         let bodies_path = bodies_path(tile);
-        let bodies = if self.has_bodies { read(&self.dir.join(&bodies_path))? } else { None };
+        let bodies =
+            if self.has_bodies { read(&self.dir.join(&bodies_path), BODIES_LENGTH_MAX)? } else { None };
         let mut rest = bodies.as_deref().unwrap_or_default();
         for (entry, leaf) in entries.iter().zip(hashes.hashes()) {
             let body = match (self.has_bodies, split_body(rest)) {
@@ -194,7 +213,7 @@ pub(super) fn push_body(bytes: &mut Vec<u8>, body: BodyState<'_>) {
     }
 }
 
-/// How many entries there are where no checkpoint says it: as far as bundles follow each other.
+/// How many entries there are, as far as bundles follow each other.
 fn entries_found(dir: &Path) -> u64 {
     let full = (0..).take_while(|index| {
         Tile::new(0, *index, 256).is_ok_and(|tile| dir.join(tile.entries_path()).is_file())
@@ -206,8 +225,8 @@ fn entries_found(dir: &Path) -> u64 {
     full * 256 + u64::from(partial.unwrap_or(0))
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
-    match fs::read(path) {
+fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, ArchiveError> {
+    match read_file(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ArchiveError::Read { path: path.to_owned(), source }),

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::archive::block::{Block, BlockEnd};
 use crate::archive::claims::{Claims, open_receipt};
-use crate::archive::read::Blocks;
+use crate::archive::read::{Blocks, HASHES_LENGTH_MAX};
 use crate::archive::report::{Report, witnesses};
 use crate::archive::trust::{Believed, Given};
 use crate::archive::{Archive, ArchiveError, Kind};
@@ -17,6 +17,7 @@ use crate::ledger::{
     Body, BodyState, Chunk, Digest, EntryKind, HashTile, LogVerifier, Marks, Problem, Rotation, TileBuilder,
     leaf_hash,
 };
+use crate::store::read_file;
 
 /// Blocks that each thread may have waiting: bounds what is in memory.
 const BLOCKS_WAITING: usize = 4;
@@ -231,7 +232,7 @@ impl<'a> Run<'a> {
     fn compare_tile(&mut self, tile: &HashTile) -> Result<(), ArchiveError> {
         let path = tile.tile().path();
         let file = self.archive.dir.join(&path);
-        match std::fs::read(&file) {
+        match read_file(&file, HASHES_LENGTH_MAX) {
             Ok(bytes) if bytes == tile.encode() => {}
             Ok(_) => self.problems.push(format!("`{path}` has other hashes than the entries give")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

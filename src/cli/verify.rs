@@ -12,8 +12,8 @@ use super::exit::{Done, Exit, Failure};
 use super::progress::Progress;
 use super::{Format, print};
 use crate::archive::{Archive, Given, Report, VerifyOptions, verify, verify_receipts};
-use crate::ledger::Verifier;
-use crate::store::parse_verifiers;
+use crate::ledger::{RECEIPT_LENGTH_MAX, Verifier};
+use crate::store::{KEYS_LENGTH_MAX, parse_verifiers, read_file, read_text};
 
 /// Where a daemon keeps its data when nothing else is said.
 const DATA_DEFAULT: &str = "./slagboom-data";
@@ -101,7 +101,8 @@ pub fn keys(given: &[String]) -> Result<Vec<Verifier>, Failure> {
             Ok(key) => keys.push(key),
             Err(fault) if Path::new(text).is_file() => {
                 let path = Path::new(text);
-                let lines = std::fs::read_to_string(path).with_context(|| format!("cannot read `{text}`"))?;
+                let lines =
+                    read_text(path, KEYS_LENGTH_MAX).with_context(|| format!("cannot read `{text}`"))?;
                 let found = parse_verifiers(path, &lines)?;
                 if found.is_empty() {
                     return Err(anyhow!(fault).context(format!("`{text}` holds no key")).into());
@@ -119,7 +120,8 @@ pub fn keys(given: &[String]) -> Result<Vec<Verifier>, Failure> {
 fn read_all(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
     let mut read = Vec::with_capacity(paths.len());
     for path in paths {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let bytes = read_file(path, RECEIPT_LENGTH_MAX)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
         read.push((path.clone(), bytes));
     }
     Ok(read)

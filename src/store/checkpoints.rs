@@ -4,7 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::ledger::NOTE_LENGTH_MAX;
 use crate::store::error::StoreError;
+use crate::store::files::read_file;
 
 /// The newest checkpoint of a log.
 const NEWEST: &str = "checkpoint";
@@ -47,7 +49,7 @@ pub fn kept_checkpoints(dir: &Path) -> Result<Vec<KeptCheckpoint>, StoreError> {
     paths.extend([dir.join(COSIGNED), dir.join(NEWEST)]);
     let mut kept = Vec::with_capacity(paths.len());
     for path in paths {
-        match fs::read(&path) {
+        match read_file(&path, NOTE_LENGTH_MAX) {
             Ok(bytes) => kept.push(KeptCheckpoint { path, bytes }),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(StoreError::io("read", &path)(error)),

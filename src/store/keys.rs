@@ -1,5 +1,6 @@
 //! The keys of the log: one secret that signs, and every public key that ever did.
 
+#[cfg(feature = "daemon")]
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use thiserror::Error;
 use crate::ledger::Signer;
 use crate::ledger::{KeyError, Verifier};
 use crate::store::error::StoreError;
+use crate::store::files::read_text;
 
 /// The folder of the keys in a data folder.
 const FOLDER: &str = "keys";
@@ -20,6 +22,9 @@ const SECRET: &str = "signing";
 const NEXT: &str = "signing.next";
 /// The public keys, a line each, the oldest first; the last one signs.
 const PUBLIC: &str = "log.vkeys";
+
+/// The longest file of keys that is read, in bytes: thousands of keys.
+pub const KEYS_LENGTH_MAX: usize = 1 << 20;
 
 /// Where the keys of a log lie.
 #[derive(Clone, Debug)]
@@ -88,7 +93,7 @@ impl KeyFiles {
     /// When the file cannot be read or holds something else.
     pub fn verifiers(&self) -> Result<Vec<Verifier>, KeysError> {
         let path = self.public();
-        match fs::read_to_string(&path) {
+        match read_text(&path, KEYS_LENGTH_MAX) {
             Ok(text) => parse_verifiers(&path, &text),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(StoreError::io("read", &path)(error).into()),
@@ -127,7 +132,8 @@ mod making {
     use std::os::unix::fs::DirBuilderExt;
 
     use super::{
-        ErrorKind, KeyError, KeyFiles, KeysError, NEXT, Path, PathBuf, Signer, StoreError, Verifier, fs,
+        ErrorKind, KEYS_LENGTH_MAX, KeyError, KeyFiles, KeysError, NEXT, Path, PathBuf, Signer, StoreError,
+        Verifier, fs, read_text,
     };
     use crate::ledger::{KeyName, SEED_LENGTH};
     use crate::store::folder::{sync_folder_of, write_durably};
@@ -160,7 +166,7 @@ mod making {
 
         fn find(&self) -> Result<Option<(Signer, Vec<Verifier>)>, KeysError> {
             let verifiers = self.verifiers()?;
-            let secret = match fs::read_to_string(&self.secret) {
+            let secret = match read_text(&self.secret, KEYS_LENGTH_MAX) {
                 Ok(text) => Some(parse_secret(&self.secret, &text)?),
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(StoreError::io("read", &self.secret)(error).into()),
@@ -214,7 +220,7 @@ mod making {
         /// [`KeysError`].
         pub fn take_next(&self, named: Option<&Verifier>) -> Result<bool, KeysError> {
             let next = self.next();
-            let signer = match fs::read_to_string(&next) {
+            let signer = match read_text(&next, KEYS_LENGTH_MAX) {
                 Ok(text) => parse_secret(&next, &text)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
                 Err(error) => return Err(StoreError::io("read", &next)(error).into()),

@@ -149,6 +149,7 @@ mod error;
 #[cfg(test)]
 #[cfg(feature = "daemon")]
 mod faults;
+mod files;
 #[cfg(feature = "daemon")]
 mod folder;
 #[cfg_attr(
@@ -197,8 +198,9 @@ pub use compact::{CompactReport, compact_folder};
 #[cfg(feature = "daemon")]
 pub use erase::begin_erasing;
 pub use error::{Notice, StoreError};
+pub use files::{read_file, read_text};
 pub use journal_files::{JournalBatch, JournalEnd, JournalFiles};
-pub use keys::{KeyFiles, KeysError, parse_verifiers};
+pub use keys::{KEYS_LENGTH_MAX, KeyFiles, KeysError, parse_verifiers};
 #[cfg(feature = "daemon")]
 pub use open::remove_derived;
 #[cfg(feature = "daemon")]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::bytes::{Reader, unseal};
 use crate::store::error::StoreError;
+use crate::store::files::open_regular;
 use crate::store::segment::{packed_path, segment_path};
 
 pub(super) const PACKED_MAGIC: [u8; 8] = *b"SLAGJLZ4";
@@ -68,12 +69,12 @@ impl SegmentFile {
     /// Opens the segment that begins with sequence `first`. Where both files of it exist, the plain one counts.
     pub(super) fn open(journal: &Path, first: u64) -> Result<SegmentFile, StoreError> {
         let path = segment_path(journal, first);
-        match File::open(&path) {
+        match open_regular(&path) {
             Ok(file) => SegmentFile::plain(path, file),
             // The compressed file was there before the plain one went, so this order finds one of them.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let packed = packed_path(journal, first);
-                match File::open(&packed) {
+                match open_regular(&packed) {
                     Ok(file) => SegmentFile::packed(packed, file),
                     Err(error) if error.kind() == ErrorKind::NotFound => {
                         Err(StoreError::io("open", &path)(error))

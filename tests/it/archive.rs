@@ -437,6 +437,65 @@ fn an_operator_looks_after_both_copies() {
     assert!(!nothing.exists());
 }
 
+#[test]
+fn a_file_that_is_none_or_claims_too_much_hides_nothing_and_waits_for_nobody() {
+    let (folder, data, _) = log();
+    let out = folder.path().join("export");
+    assert_eq!(code(&slagboom(&["export", "--data", path(&data), "--out", path(&out)])), 0);
+    let keys = data.join("keys/log.vkeys");
+    let verify = || slagboom(&["verify", "--log", path(&out), "--vkey", path(&keys), "--format", "json"]);
+    let stranger = Signer::from_seed("stranger.example".parse().unwrap(), &[3; 32]).unwrap();
+    let whole = fs::read(out.join("checkpoint")).unwrap();
+    // However many entries an unbelieved head claims, those that are there are read and named.
+    for claimed in [7, 600, 700, u64::MAX] {
+        let claim = Checkpoint::new("stranger.example", claimed, Digest::ZERO).unwrap().sign(&stranger);
+        fs::write(out.join("checkpoint"), claim.unwrap().to_string()).unwrap();
+        let output = verify();
+        let report = json(&output);
+        assert_eq!((code(&output), report["size"].as_u64()), (1, Some(601)), "{report}");
+    }
+    for target in ["/dev/zero", path(&folder.path().join("pipe"))] {
+        if target != "/dev/zero" {
+            let (pipe, mode) = (Path::new(target), rustix::fs::Mode::RUSR);
+            rustix::fs::mkfifoat(rustix::fs::CWD, pipe, mode).unwrap();
+        }
+        fs::remove_file(out.join("checkpoint")).unwrap();
+        std::os::unix::fs::symlink(target, out.join("checkpoint")).unwrap();
+        let output = verify();
+        assert_eq!(code(&output), 2, "{output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("no regular file"), "{target}");
+    }
+    fs::remove_file(out.join("checkpoint")).unwrap();
+    fs::write(out.join("checkpoint"), whole).unwrap();
+    assert_eq!(code(&verify()), 0);
+}
+
+#[test]
+fn a_body_that_its_entry_does_not_commit_to_is_not_told() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, data, _) = log();
+    let out = folder.path().join("export");
+    fs::create_dir(&out).unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(code(&slagboom(&["export", "--data", path(&data), "--out", path(&out)])), 0);
+    for file in files(&out) {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
+    }
+    let bodies = out.join("bodies/001");
+    let mut bytes = fs::read(&bodies).unwrap();
+    let at = bytes.windows(2).position(|window| window == b"NL").unwrap();
+    bytes[at..at + 2].copy_from_slice(b"BE");
+    fs::write(&bodies, bytes).unwrap();
+    for (format, name) in [("jsonl", "log.jsonl"), ("csv", "decisions.csv")] {
+        let to = folder.path().join(format);
+        let output = slagboom(&["export", "--log", path(&out), "--format", format, "--out", path(&to)]);
+        assert_eq!(code(&output), 2, "{output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("not the one that the entry commits to"));
+        assert!(!to.join(name).exists());
+    }
+}
+
 /// Starts a daemon on the folder, and gives why it does not.
 fn refused(folder: &Path) -> String {
     let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));
