@@ -91,7 +91,7 @@ fn folder(log: &Made) -> (TempDir, Store) {
     let Opened { store, mut writer, .. } = Store::open(&StoreOptions::new(folder.path()), derive).unwrap();
     for items in log.items.chunks(256) {
         let record = |item: &Item| {
-            let Body::Kept(body) = &item.body else { unreachable!("nothing is erased") };
+            let Body::Kept { bytes: body, .. } = &item.body else { unreachable!("nothing is erased") };
             let (salt, entry) = ([0; 32], item.entry.encode().unwrap());
             Record { entry, salt, body: body.clone(), request_key: None, terms: Vec::new() }
         };

@@ -75,6 +75,13 @@ pub fn commitment(salt: &[u8; SALT_LENGTH], body: &[u8]) -> Digest {
     Digest::of_parts(&[salt, body])
 }
 
+/// The digest of a request as its entry has it: SHA-256(salt ‖ the request's own bytes), with the salt of the body, for
+/// the same reason as in [`commitment`].
+#[must_use]
+pub fn request_digest(salt: &[u8; SALT_LENGTH], request: &[u8]) -> Digest {
+    Digest::of_parts(&[salt, request])
+}
+
 /// Why bytes are no body.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum BodyError {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::ledger::body::{SALT_LENGTH, request_digest};
 use crate::ledger::hash::Digest;
 
 /// The longest encoded entry, in bytes. The present version cannot reach it; it binds later ones.
@@ -53,7 +54,7 @@ pub struct Entry {
     pub rulebook: Digest,
     /// The digest of the party lists in force; [`Digest::ZERO`] where there are none.
     pub lists: Digest,
-    /// The digest of the normalised request, for `one_answer_per_request`.
+    /// SHA-256(salt ‖ request), see [`request_digest`]. The oldest entries have SHA-256(request).
     pub request: Digest,
     /// The outcome's number, or 0 for entries that decide nothing.
     pub outcome: u8,
@@ -64,6 +65,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether these are the bytes of the request that it was recorded for.
+    #[must_use]
+    pub fn is_of_request(&self, salt: &[u8; SALT_LENGTH], request: &[u8]) -> bool {
+        self.request == request_digest(salt, request) || self.request == Digest::of(request)
+    }
+
     /// The bytes as they are stored and hashed.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ mod verify;
 mod witness;
 
 pub use batch::Batch;
-pub use body::{Body, BodyError, SALT_LENGTH, commitment};
+pub use body::{Body, BodyError, SALT_LENGTH, commitment, request_digest};
 pub use bundle::{BUNDLE_ENTRY_LENGTH_MAX, BundleError, decode_bundle, encode_bundle};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, Trust};
 pub use cosignature::Cosignature;

@@ -29,7 +29,6 @@ use crate::{
         request::RawRequest,
     },
     engine::{self, Assessment, Decision, Known},
-    ledger::Digest,
     rulebook::Rulebook,
     screening,
     store::{RequestKey, Term},
@@ -99,7 +98,6 @@ pub(super) struct Assessed {
     pub caller: Arc<str>,
     pub request: RawRequest,
     pub bytes: Bytes,
-    pub request_digest: Digest,
     pub key: RequestKey,
     /// What the request alone is found by.
     pub terms: Vec<Term>,
@@ -233,13 +231,11 @@ impl Core {
             Some(reply) => return Err(reply),
         }
         let assessment = assess(&snapshot, &export, now).map_err(Err)?;
-        let request_digest = Digest::of(&bytes);
         let terms = request_terms(&request);
         Ok(Box::new(Assessed {
             caller,
             request,
             bytes,
-            request_digest,
             key,
             terms,
             export,

@@ -375,10 +375,9 @@ fn activate(
 ) -> Result<(), OpenError> {
     let kind = EntryKind::RulebookActivated;
     let body = Body { request: snapshot.rulebook.bundle.to_bytes(), decision: Vec::new() };
-    let request = Digest::of(&body.request);
     state.advance(kind, snapshot.digest);
     let rulebook = snapshot.digest;
-    let draft = Draft { time_ms, kind, caller: CALLER_DAEMON, rulebook, request, outcome: 0, state };
+    let draft = Draft { time_ms, kind, caller: CALLER_DAEMON, rulebook, outcome: 0, state };
     let salt = salts.draw().map_err(OpenError::Activation)?;
     let record =
         draft.record(engine_version, &body, salt, None, Vec::new()).map_err(OpenError::Activation)?;

@@ -38,14 +38,12 @@ impl Offline {
     fn append(&mut self, kind: EntryKind, request: Vec<u8>, clock: &dyn Clock) -> Result<(), OpenError> {
         let recorded = |refusal: Refusal| OpenError::Activation(refusal);
         let rulebook = self.state.rulebook().unwrap_or(Digest::ZERO);
-        let digest = Digest::of(&request);
         self.state.advance(kind, rulebook);
         let draft = Draft {
             time_ms: clock.now_ms(),
             kind,
             caller: CALLER_DAEMON,
             rulebook,
-            request: digest,
             outcome: 0,
             state: &self.state,
         };

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     domain::request::RawRequest,
     engine::canonical,
-    ledger::{self, Body, Digest, Entry, EntryKind, SALT_LENGTH, Signer, commitment},
+    ledger::{self, Body, Digest, Entry, EntryKind, SALT_LENGTH, Signer, commitment, request_digest},
     store::{Record, RequestKey, StoreError, Term, Writer},
     telemetry::field,
 };
@@ -243,7 +243,6 @@ impl Scribe {
             caller,
             request,
             bytes,
-            request_digest,
             key,
             mut terms,
             export,
@@ -273,7 +272,6 @@ impl Scribe {
             kind: EntryKind::DecisionMade,
             caller: &caller,
             rulebook: current.digest,
-            request: request_digest,
             outcome: decision.outcome.code(),
             state: &next,
         };
@@ -382,7 +380,6 @@ pub(super) struct Draft<'a> {
     pub kind: EntryKind,
     pub caller: &'a str,
     pub rulebook: Digest,
-    pub request: Digest,
     pub outcome: u8,
     /// The state after this entry.
     pub state: &'a State,
@@ -402,6 +399,7 @@ impl Draft<'_> {
             error!({ field::ERROR } = %why, "an entry cannot be written");
             Refusal::Internal
         };
+        let request = request_digest(&salt, &body.request);
         let body = body.encode().map_err(|fault| unfit(&fault))?;
         let entry = Entry {
             sequence: self.state.size().saturating_sub(1),
@@ -412,7 +410,7 @@ impl Draft<'_> {
             rulebook: self.rulebook,
             // No party lists come from outside the rulebook yet.
             lists: Digest::ZERO,
-            request: self.request,
+            request,
             outcome: self.outcome,
             commitment: commitment(&salt, &body),
             state: self.state.digest(),

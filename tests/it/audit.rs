@@ -43,9 +43,20 @@ fn follow(evidence: &Path, outcome: &str) {
     assert!(readme.contains(&entry.commitment.to_string()));
     // 3: the question is in the body.
     let asked = Body::decode(&body).unwrap().request;
-    assert_eq!(Digest::of(&asked), entry.request);
+    let salt = fs::read(evidence.join("record/salt.bin")).unwrap();
+    assert!(entry.is_of_request(salt.as_slice().try_into().unwrap(), &asked));
+    assert_ne!(Digest::of(&asked), entry.request, "whoever guesses the request must not be able to tell");
     assert_eq!(entry_bytes[83..115], *entry.request.as_bytes());
     assert!(readme.contains(&entry.request.to_string()));
+    // The commands of the README say the same.
+    for (command, digest) in
+        [("`cat record/salt.bin", &entry.commitment), ("`(cat record/salt.bin", &entry.request)]
+    {
+        let line = readme.lines().find(|line| line.trim_start().starts_with(command)).unwrap();
+        let command = line.split('`').nth(1).unwrap();
+        let said = Command::new("sh").args(["-c", command]).current_dir(evidence).output().unwrap();
+        assert!(stdout(&said).starts_with(&digest.to_string()), "{command}: {said:?}");
+    }
     // 4: the rulebook is the one that decided.
     let rulebook = evidence.join("rulebook");
     let linted = slagboom(&["lint", text(&rulebook)]);

@@ -10,9 +10,11 @@ use super::{convert, render};
 use crate::{
     domain::{request::RawRequest, vocabulary::ListId},
     engine::Finder,
+    ledger::request_digest,
     proto::{self, v1},
     rulebook::{Rule, Rulebook, document::CitationDoc},
     service::{Evidence, Recorded, Refusal, Service},
+    store::KeptBody,
     telemetry::field,
 };
 
@@ -36,7 +38,7 @@ pub fn evidence(service: &Service, id: &str) -> Result<Vec<EvidenceFile>, Refusa
         .map_err(|_| Refusal::RecordDamaged { sequence })?;
     let snapshot = recorded.snapshot.clone();
     let (rules, again) = (rules(&recorded), again(&recorded)?);
-    let readme_facts = Facts::of(&recorded, service);
+    let readme_facts = Facts::of(&recorded, &kept, service);
     let answer = recorded.into_answer(false, None)?;
     let decision = render::decision(&answer);
     let mut files = vec![
@@ -107,6 +109,9 @@ struct Facts {
     caller: String,
     commitment: String,
     request: String,
+    request_length: usize,
+    /// The part of a command that reads the salt; empty where it is no part of the digest.
+    request_salt: &'static str,
     rulebook: String,
     digest: String,
     engine: String,
@@ -114,7 +119,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(recorded: &Recorded, service: &Service) -> Facts {
+    fn of(recorded: &Recorded, kept: &KeptBody, service: &Service) -> Facts {
         let entry = &recorded.entry;
         let book = &recorded.snapshot.rulebook;
         let at = convert::instant(&convert::timestamp(entry.time_ms));
@@ -127,6 +132,13 @@ impl Facts {
             caller: entry.caller.clone(),
             commitment: entry.commitment.to_string(),
             request: entry.request.to_string(),
+            request_length: recorded.request_bytes.len(),
+            request_salt: if entry.request == request_digest(&kept.salt, &recorded.request_bytes) {
+                "cat record/salt.bin; "
+            } else {
+                // The oldest entries have the digest of the request alone.
+                ""
+            },
             rulebook: format!("{} {}", book.name, book.version),
             digest: entry.rulebook.to_string(),
             engine: entry.engine_version.clone(),
@@ -145,6 +157,8 @@ fn readme(facts: &Facts) -> String {
         caller,
         commitment,
         request,
+        request_length,
+        request_salt,
         rulebook,
         digest,
         engine,
@@ -178,7 +192,8 @@ It was recorded as entry {sequence} of the log, under rulebook {rulebook}, by sl
 2. **The body belongs to the entry.**
    `cat record/salt.bin record/body.bin | sha256sum` gives `{commitment}`, which stands in `record/entry.bin` at offset 115.
 3. **The question is in the body.**
-   After a byte for the version and four for its length, `record/body.bin` holds the request's own bytes; their SHA-256 is `{request}`, which stands in `record/entry.bin` at offset 83.
+   After a byte for the version and four for its length, `record/body.bin` holds the request's own bytes.
+   `({request_salt}tail -c +6 record/body.bin | head -c {request_length}) | sha256sum` gives `{request}`, which stands in `record/entry.bin` at offset 83.
 4. **The rulebook is the one that decided.**
    `slagboom lint rulebook` prints its digest; it is `{digest}`, which stands in `record/entry.bin` at offset 19.
 5. **The rulebook leads to the answer.**

@@ -93,7 +93,7 @@ fn item(sequence: u64, record: &Record<'_>) -> Result<Item, String> {
     let entry = Entry::decode(record.entry).map_err(|fault| fault.to_string())?;
     let body = match record.body {
         BodyState::Kept { salt, body } if commitment(salt, body) == entry.commitment => {
-            Body::Kept(body.to_vec())
+            Body::Kept { salt: *salt, bytes: body.to_vec() }
         }
         BodyState::Kept { .. } => return Err("its body is not the one that its entry commits to".to_owned()),
         BodyState::Erased => Body::Erased,

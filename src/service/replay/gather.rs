@@ -71,7 +71,7 @@ impl<I: Iterator<Item = Result<Item, E>>, E: fmt::Display> Gatherer<I> {
                     break;
                 }
                 Some(Ok(item)) => {
-                    if let Body::Kept(body) = &item.body {
+                    if let Body::Kept { bytes: body, .. } = &item.body {
                         bytes += body.len();
                     }
                     self.take(item, &mut tasks);

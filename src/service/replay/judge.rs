@@ -22,7 +22,7 @@ use super::{
 use crate::{
     domain::{outcome::Outcome, request::RawRequest},
     engine::{canonical, rule_ids},
-    ledger::{self, Digest, Entry},
+    ledger::{self, Entry},
 };
 
 /// The engine that replays.
@@ -149,8 +149,8 @@ impl<'a> Judge<'a> {
         if !filter.takes_entry(outcome, entry.time_ms) {
             return Ok(Verdict::PassedOver);
         }
-        let (request, decision) = match body {
-            Body::Kept(bytes) => ledger::Body::split(bytes)?,
+        let (salt, (request, decision)) = match body {
+            Body::Kept { salt, bytes } => (salt, ledger::Body::split(bytes)?),
             Body::Erased => return Err(Why::BodyErased),
             Body::Lost => return Err(Why::BodyLost),
         };
@@ -162,7 +162,7 @@ impl<'a> Judge<'a> {
         if filter.looks_at_request() && !filter.takes_request(record.read(self.wire)?) {
             return Ok(Verdict::PassedOver);
         }
-        if Digest::of(request) != entry.request {
+        if !entry.is_of_request(salt, request) {
             return Err(Why::RequestAltered);
         }
         let now = match (self.given, &self.options.under) {

@@ -33,7 +33,7 @@ impl Law {
     /// The rulebook of the body of an activation.
     fn of_record(number: u32, digest: Digest, body: &Body) -> Self {
         let text = match body {
-            Body::Kept(bytes) => match ledger::Body::split(bytes) {
+            Body::Kept { bytes, .. } => match ledger::Body::split(bytes) {
                 Ok((text, _)) => Ok(text.to_vec()),
                 Err(error) => Err(error.to_string()),
             },

@@ -33,7 +33,7 @@ pub use store::{Records, items};
 pub use summary::{Change, RULES_COUNTED_MAX, Summary};
 pub use told::{Cause, Difference, Event, Unreplayable, Why};
 
-use crate::ledger::Entry;
+use crate::ledger::{Entry, SALT_LENGTH};
 
 /// A record of the log, as a replay takes it.
 #[derive(Clone, Debug)]
@@ -49,8 +49,13 @@ pub struct Item {
 /// The body of a record, as far as it is there.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// Its encoded bytes, see [`crate::ledger::Body`]; they are the ones that the entry commits to.
-    Kept(Vec<u8>),
+    /// It is there, and is the one that the entry commits to.
+    Kept {
+        /// The salt of the commitment.
+        salt: [u8; SALT_LENGTH],
+        /// The encoded bytes, see [`crate::ledger::Body`].
+        bytes: Vec<u8>,
+    },
     /// It was erased, as law or the exporter's rules on personal data asked.
     Erased,
     /// It is not there, and nothing says that it was erased.

@@ -58,7 +58,7 @@ impl Iterator for Records {
         Some(record.map(|record| Item {
             sequence: record.entry.sequence,
             entry: record.entry,
-            body: record.kept.map_or(Body::Erased, |kept| Body::Kept(kept.bytes)),
+            body: record.kept.map_or(Body::Erased, |kept| Body::Kept { salt: kept.salt, bytes: kept.bytes }),
         }))
     }
 }

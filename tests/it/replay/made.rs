@@ -74,12 +74,12 @@ impl Made {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             rulebook,
             lists: Digest::ZERO,
-            request: Digest::of(&body.request),
+            request: ledger::request_digest(&[0; 32], &body.request),
             outcome,
             commitment: ledger::commitment(&[0; 32], &bytes),
             state: self.state.digest(),
         };
-        self.items.push(Item { sequence, entry, body: Body::Kept(bytes) });
+        self.items.push(Item { sequence, entry, body: Body::Kept { salt: [0; 32], bytes } });
     }
 
     /// The log as a replay takes it.

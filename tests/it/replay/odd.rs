@@ -26,15 +26,15 @@ fn three() -> Made {
 
 fn bytes_of(item: &mut Item) -> &mut Vec<u8> {
     match &mut item.body {
-        Body::Kept(bytes) => bytes,
+        Body::Kept { bytes, .. } => bytes,
         other => panic!("{other:?}"),
     }
 }
 
 /// Replaces the body of a record, so that entry and request still agree.
 fn with_body(item: &mut Item, body: &ledger::Body) {
-    item.entry.request = Digest::of(&body.request);
-    item.body = Body::Kept(body.encode().unwrap());
+    item.entry.request = ledger::request_digest(&[0; 32], &body.request);
+    item.body = Body::Kept { salt: [0; 32], bytes: body.encode().unwrap() };
 }
 
 fn whys(items: Vec<Item>) -> Vec<(u64, Why)> {
@@ -159,7 +159,7 @@ fn rulebooks_that_the_log_does_not_give_are_told_for_each_decision() {
     // The text of another rulebook in its place.
     let mut items = made.items.clone();
     let other = ledger::Body { request: small_with_ban_from("2022-03-02").to_bytes(), decision: Vec::new() };
-    items[0].body = Body::Kept(other.encode().unwrap());
+    items[0].body = Body::Kept { salt: [0; 32], bytes: other.encode().unwrap() };
     let why = Why::RulebookUnreadable { digest, why: "its digest is another".to_owned() };
     assert_eq!(whys(items), three_times(&why));
 

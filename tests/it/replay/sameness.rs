@@ -59,9 +59,9 @@ fn log() -> impl Strategy<Value = Made> {
             let item = made.items.last_mut().unwrap();
             match (odd, &mut item.body) {
                 (0, body) => *body = Body::Erased,
-                (1, Body::Kept(bytes)) => *bytes.last_mut().unwrap() ^= 1,
+                (1, Body::Kept { bytes, .. }) => *bytes.last_mut().unwrap() ^= 1,
                 (2, _) => "0.0.1".clone_into(&mut item.entry.engine_version),
-                (3, Body::Kept(bytes)) => bytes[10] ^= 1,
+                (3, Body::Kept { bytes, .. }) => bytes[10] ^= 1,
                 _ => {}
             }
         }

@@ -62,7 +62,13 @@ fn an_answer_carries_a_receipt_that_proves_what_was_asked_and_decided() {
         let asked = full("a");
         let decision = check(&server, asked.clone()).await.unwrap();
         let entry = verified(&decision, &trust);
-        assert_eq!(entry.request, Digest::of(&asked.encode_to_vec()));
+        // With the salt, which is the log's to give and to erase, the entry is of this request and no other.
+        let one = v1::ReadEntriesRequest { start: entry.sequence, count: 1, bodies: true };
+        let read = server.log().await.read_entries(one).await.unwrap().into_inner().entries.remove(0);
+        let salt = read.salt.as_slice().try_into().unwrap();
+        assert!(entry.is_of_request(salt, &asked.encode_to_vec()));
+        assert!(!entry.is_of_request(&[0; 32], &asked.encode_to_vec()));
+        assert!(!entry.is_of_request(salt, &full("b").encode_to_vec()));
         assert_eq!(entry.rulebook.to_string(), decision.rulebook.as_ref().unwrap().digest);
         let outcome = slagboom::domain::outcome::Outcome::from_code(entry.outcome).unwrap();
         assert_eq!(format!("OUTCOME_{}", outcome.as_str()), decision.outcome().as_str_name());
