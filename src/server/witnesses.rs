@@ -157,6 +157,6 @@ async fn proof(service: &Arc<Service>, known: u64, size: u64) -> Option<Vec<crat
         return Some(Vec::new());
     }
     let service = Arc::clone(service);
-    let proof = spawn_blocking(move || service.consistency(known, size)).await.ok()?;
+    let proof = spawn_blocking(move || service.consistency_in(&service.head(), known, size)).await.ok()?;
     proof.map(|proof| proof.hashes).ok()
 }

@@ -122,6 +122,8 @@ struct Witnessed {
     came: Condvar,
     /// Told when there is a head that they have not seen.
     due: Notify,
+    /// Did the last answer wait in vain, with no cosignature since?
+    are_away: AtomicBool,
     /// Does no answer leave before they have cosigned its head?
     are_waited_for: AtomicBool,
 }
@@ -246,6 +248,7 @@ impl Notary {
         if newest.as_ref().is_none_or(|newest| newest.size < head.size) {
             *newest = Some(Arc::new(head));
         }
+        self.witnessed.are_away.store(false, Ordering::Relaxed);
         self.witnessed.came.notify_all();
     }
 
@@ -254,24 +257,39 @@ impl Notary {
         self.witnessed.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Are witnesses waited for?
+    pub fn waits(&self) -> bool {
+        self.witnessed.are_waited_for.load(Ordering::Relaxed)
+    }
+
+    /// The head that readers see: the newest or, where witnesses are waited for, the newest that they have cosigned.
+    /// Nothing where they have cosigned none yet.
+    pub fn readable(&self) -> Option<Arc<Head>> {
+        if self.waits() { self.witnessed() } else { Some(self.head()) }
+    }
+
     /// The head under which an answer may leave: this one or, where witnesses are waited for, this one as they have
-    /// cosigned it. Nothing where they have not in time.
+    /// cosigned it. Nothing where they have not in time; from then on nobody waits, until they cosign again.
     pub fn released(&self, head: &Arc<Head>) -> Option<Arc<Head>> {
-        if !self.witnessed.are_waited_for.load(Ordering::Relaxed) {
+        if !self.waits() {
             return Some(Arc::clone(head));
         }
         let newest = self.witnessed.head.lock().unwrap_or_else(PoisonError::into_inner);
         let is_missing =
             |newest: &mut Option<Arc<Head>>| newest.as_ref().is_none_or(|newest| newest.size < head.size);
-        let waited = self.witnessed.came.wait_timeout_while(newest, WITNESSES_WAITED_FOR, is_missing);
-        let (newest, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let are_away = self.witnessed.are_away.load(Ordering::Relaxed);
+        let patience = if are_away { Duration::ZERO } else { WITNESSES_WAITED_FOR };
+        let waited = self.witnessed.came.wait_timeout_while(newest, patience, is_missing);
+        let (newest, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            self.witnessed.are_away.store(true, Ordering::Relaxed);
+        }
         newest.clone().filter(|newest| newest.size == head.size)
     }
 
     /// May the record at this place be answered from, as far as witnesses are concerned?
     pub fn is_released(&self, sequence: u64) -> bool {
-        !self.witnessed.are_waited_for.load(Ordering::Relaxed)
-            || self.witnessed().is_some_and(|head| sequence < head.size)
+        !self.waits() || self.witnessed().is_some_and(|head| sequence < head.size)
     }
 }
 

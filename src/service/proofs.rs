@@ -70,6 +70,14 @@ impl Service {
         self.core.notary.head()
     }
 
+    /// The head that readers see: the newest, or the newest that witnesses have cosigned where answers wait for them.
+    ///
+    /// # Errors
+    /// [`Refusal::Unwitnessed`] where they have cosigned none yet.
+    pub fn readable_head(&self) -> Result<Arc<Head>, Refusal> {
+        self.core.readable()
+    }
+
     /// The newest head that enough witnesses have cosigned.
     #[must_use]
     pub fn witnessed_head(&self) -> Option<Arc<Head>> {
@@ -111,8 +119,8 @@ impl Service {
     /// # Errors
     /// [`Refusal::InvalidRequest`] for a size or sequence that the log does not have.
     pub fn inclusion(&self, sequence: u64, size: u64) -> Result<Inclusion, Refusal> {
-        let head = self.head();
-        let size = self.size_asked("tree_size", size, &head)?;
+        let head = self.readable_head()?;
+        let size = size_asked("tree_size", size, &head)?;
         if sequence >= size {
             let rule = format!("{sequence} is not in a tree of {size} entries");
             return Err(Refusal::field("sequence", "OUT_OF_RANGE", rule));
@@ -129,13 +137,20 @@ impl Service {
     /// # Errors
     /// [`Refusal::InvalidRequest`] for sizes that the log does not have.
     pub fn consistency(&self, from: u64, to: u64) -> Result<Consistency, Refusal> {
-        let head = self.head();
-        let to = self.size_asked("to_size", to, &head)?;
+        self.consistency_in(&*self.readable_head()?, from, to)
+    }
+
+    /// The same under this head.
+    ///
+    /// # Errors
+    /// As [`Service::consistency`].
+    pub fn consistency_in(&self, head: &Head, from: u64, to: u64) -> Result<Consistency, Refusal> {
+        let to = size_asked("to_size", to, head)?;
         if from == 0 || from > to {
             let rule = format!("{from} is not between 1 and {to}");
             return Err(Refusal::field("from_size", "OUT_OF_RANGE", rule));
         }
-        self.core.consistency(&head, from, to)
+        self.core.consistency(head, from, to)
     }
 
     /// Records in a row from sequence `start` on, at most `count` (0 means 256) and about `bytes_max` bytes of them.
@@ -147,7 +162,7 @@ impl Service {
             0 => ENTRIES_DEFAULT,
             count => count.min(ENTRIES_MAX),
         };
-        let until = start.saturating_add(count as u64).min(self.head().size);
+        let until = start.saturating_add(count as u64).min(self.readable_head()?.size);
         let (mut records, mut bytes) = (Vec::new(), 0);
         for record in
             self.core.store.scan(start).take(usize::try_from(until.saturating_sub(start)).unwrap_or(0))
@@ -181,20 +196,25 @@ impl Service {
         let receipt = self.inclusion(sequence, 0)?.receipt;
         Ok(Evidence { recorded, entry_bytes: stored.entry_bytes, kept, receipt })
     }
+}
 
-    fn size_asked(&self, field: &str, asked: u64, head: &Head) -> Result<u64, Refusal> {
-        match asked {
-            0 => Ok(head.size),
-            asked if asked <= head.size => Ok(asked),
-            asked => {
-                let rule = format!("the log has {} entries, not {asked}", self.head().size.max(head.size));
-                Err(Refusal::field(field, "OUT_OF_RANGE", rule))
-            }
+fn size_asked(field: &str, asked: u64, head: &Head) -> Result<u64, Refusal> {
+    match asked {
+        0 => Ok(head.size),
+        asked if asked <= head.size => Ok(asked),
+        asked => {
+            let rule = format!("the log has {} entries, not {asked}", head.size);
+            Err(Refusal::field(field, "OUT_OF_RANGE", rule))
         }
     }
 }
 
 impl Core {
+    /// The head that readers see.
+    pub(super) fn readable(&self) -> Result<Arc<Head>, Refusal> {
+        self.notary.readable().ok_or(Refusal::Unwitnessed)
+    }
+
     /// The receipt of a record that the newest head covers.
     ///
     /// # Errors
@@ -208,7 +228,7 @@ impl Core {
         if kind == ReceiptKind::LeafHash {
             return Ok(Some(Box::new(Receipt { leaf, proof: None })));
         }
-        let head = self.notary.head();
+        let head = self.readable()?;
         if sequence >= head.size {
             return Err(Refusal::StoreUnavailable);
         }

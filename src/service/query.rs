@@ -39,6 +39,9 @@ impl Service {
             Refusal::field("decision_id", "DECISION_ID", error.to_string())
         })?;
         let not_found = || Refusal::NotFound(read.to_string());
+        if !self.core.notary.is_released(read.sequence()) && read.sequence() < self.core.store.size() {
+            return Err(Refusal::Unwitnessed);
+        }
         let found = match self.core.recorded(read.sequence()) {
             Ok(recorded) => Found::Kept(Box::new(recorded)),
             Err(Refusal::Erased { entry }) => Found::Erased(entry),
@@ -74,7 +77,7 @@ impl Service {
             error!({ field::ERROR } = %fault, "the index cannot be read");
             Refusal::StoreUnavailable
         };
-        let mut before = start.unwrap_or_else(|| store.size());
+        let mut before = start.unwrap_or_else(|| store.size()).min(self.readable_size()?);
         if let Some(until) = filter.until_ms {
             before = before.min(store.sequence_after(until).map_err(unavailable)?);
         }
@@ -110,6 +113,11 @@ impl Service {
             }
         }
         Ok(Page { items, next_page_token: String::new() })
+    }
+
+    /// How many records readers may see. Where nobody waits for witnesses, a record counts once it is stored.
+    fn readable_size(&self) -> Result<u64, Refusal> {
+        if self.core.notary.waits() { Ok(self.core.readable()?.size) } else { Ok(self.core.store.size()) }
     }
 
     /// The record at `sequence`, if the filter takes it.

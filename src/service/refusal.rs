@@ -45,8 +45,8 @@ pub enum Refusal {
     /// `no_record_no_release`: what cannot be recorded is not answered.
     #[error("the decision could not be recorded; ask again with the same request id")]
     StoreUnavailable,
-    /// The decision is recorded, and the witnesses that answers wait for have not cosigned it yet.
-    #[error("witnesses have not cosigned the record yet; ask again with the same request id")]
+    /// It is recorded, and the witnesses that answers and readers wait for have not cosigned it yet.
+    #[error("witnesses have not cosigned the record yet; ask again, a check with the same request id")]
     Unwitnessed,
     /// A stored record does not prove itself, or cannot be read by this version. Never answered from, never skipped.
     #[error("the record at sequence {sequence} is damaged, and nothing is answered from it")]

@@ -496,6 +496,49 @@ fn a_body_that_its_entry_does_not_commit_to_is_not_told() {
     }
 }
 
+#[test]
+fn a_folder_that_is_restored_as_the_runbook_says_goes_on() {
+    let (folder, data, receipt) = log();
+    let runbook = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
+    let names = runbook.split_once("for name in ").unwrap().1.split_once("; do").unwrap().0;
+    let restored = folder.path().join("restored/data");
+    for name in names.split(' ').filter(|name| data.join(name).exists()) {
+        let (from, to) = (data.join(name), restored.join(name));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+    }
+    // As a backup or a standby, without the secret, it proves itself and is not served.
+    let (kept, keys) = (folder.path().join("kept.tlog-proof"), data.join("keys/log.vkeys"));
+    fs::write(&kept, receipt).unwrap();
+    let verify =
+        || slagboom(&["verify", "--data", path(&restored), "--vkey", path(&keys), "--receipt", path(&kept)]);
+    assert_eq!(code(&verify()), 0);
+    assert!(refused(restored.parent().unwrap()).contains("put it back"));
+    fs::copy(data.join("keys/signing"), restored.join("keys/signing")).unwrap();
+    let folder_of_it = tempfile::tempdir().unwrap();
+    copy(&restored, &folder_of_it.path().join("data"));
+    let server = TestServer::start_again(folder_of_it);
+    record(&server, "more", 10);
+    let again = server.stop();
+    let data = again.path().join("data");
+    let output = slagboom(&[
+        "verify",
+        "--data",
+        path(&data),
+        "--vkey",
+        path(&keys),
+        "--receipt",
+        path(&kept),
+        "--format",
+        "json",
+    ]);
+    assert_eq!((code(&output), json(&output)["proved"].as_u64()), (0, Some(611)), "{output:?}");
+}
+
 /// Starts a daemon on the folder, and gives why it does not.
 fn refused(folder: &Path) -> String {
     let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(crate::support::NOON_MS));

@@ -74,7 +74,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
         self.count(&request, "GetCheckpoint");
-        Ok(Response::new(checkpoint(&self.service)))
+        checkpoint(&self.service).map(Response::new).map_err(|refusal| status(&refusal))
     }
 
     async fn get_inclusion_proof(
@@ -170,14 +170,16 @@ impl DecisionLog {
     }
 }
 
-/// The newest head of the log, as `GetCheckpoint` tells it.
-#[must_use]
-pub fn checkpoint(service: &Service) -> v1::GetCheckpointResponse {
-    v1::GetCheckpointResponse {
-        checkpoint: service.head().note.to_string(),
+/// The newest head of the log that readers see, as `GetCheckpoint` tells it.
+///
+/// # Errors
+/// [`Refusal::Unwitnessed`].
+pub fn checkpoint(service: &Service) -> Result<v1::GetCheckpointResponse, Refusal> {
+    Ok(v1::GetCheckpointResponse {
+        checkpoint: service.readable_head()?.note.to_string(),
         verifier_keys: service.verifier_keys(),
         cosigned_checkpoint: service.witnessed_head().map(|head| head.note.to_string()).unwrap_or_default(),
-    }
+    })
 }
 
 fn entries(service: &Service, request: &v1::ReadEntriesRequest) -> Result<v1::ReadEntriesResponse, Refusal> {
@@ -193,7 +195,7 @@ fn entries(service: &Service, request: &v1::ReadEntriesRequest) -> Result<v1::Re
     Ok(v1::ReadEntriesResponse {
         start: request.start,
         entries: entries.collect(),
-        size: service.head().size,
+        size: service.readable_head()?.size,
     })
 }
 

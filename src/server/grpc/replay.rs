@@ -18,7 +18,7 @@ use crate::{
     },
     service::{
         Refusal, Service,
-        replay::{Event, Options, Summary, Under, replay},
+        replay::{Event, Options, Records, Summary, Under, replay},
     },
 };
 
@@ -41,13 +41,14 @@ pub fn stream(
 ) -> Result<Said, Refusal> {
     let options = options(service, request)?;
     let room = service.room_to_replay()?;
+    let records = service.records()?;
     let (to, said) = mpsc::channel(REPLAY_WINDOW_MAX);
     let (service, draining) = (service.clone(), draining.clone());
     let client = Client { to, draining };
     // Not waited for: it ends by itself, as `Client` says.
     drop(spawn_blocking(move || {
         let _room = room;
-        run(&service, &options, &client);
+        run(&service, records, &options, &client);
     }));
     Ok(ReceiverStream::new(said))
 }
@@ -71,10 +72,10 @@ fn options(service: &Service, request: v1::ReplayDecisionsRequest) -> Result<Opt
     Ok(Options { under, filter, was, now, threads: 1 })
 }
 
-fn run(service: &Service, options: &Options, client: &Client) {
+fn run(service: &Service, records: Records, options: &Options, client: &Client) {
     let size = service.size();
     let (mut told, mut ended) = (0, false);
-    let summary = replay(service.records(), WIRE, options, |event| {
+    let summary = replay(records, WIRE, options, |event| {
         let flow = match event {
             Event::Progress { entries } if entries < told + PROGRESS_EVERY => client.still_there(),
             event => {

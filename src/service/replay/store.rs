@@ -28,10 +28,13 @@ impl Service {
         self.replays.clone().try_acquire_owned().map_err(|_| Refusal::ReplayBusy)
     }
 
-    /// The records of the log up to its present end, for [`super::replay`]. Reads the disk, beside the writer.
-    #[must_use]
-    pub fn records(&self) -> Records {
-        items(&self.core.store)
+    /// The records of the log that readers see by now, for [`super::replay`]. Reads the disk, beside the writer.
+    ///
+    /// # Errors
+    /// [`Refusal::Unwitnessed`].
+    pub fn records(&self) -> Result<Records, Refusal> {
+        let upto = self.core.readable()?.size;
+        Ok(Records { upto, ..items(&self.core.store) })
     }
 
     /// The time of the service.
@@ -42,19 +45,26 @@ impl Service {
 }
 
 /// The records of a store in order. Each has proved itself: its checksum, its place and its body's commitment.
-pub struct Records(Scan);
+pub struct Records {
+    scan: Scan,
+    /// Where it ends at the latest.
+    upto: u64,
+}
 
 /// All records of a store up to its present end, for [`super::replay`].
 #[must_use]
 pub fn items(store: &Store) -> Records {
-    Records(store.scan(0))
+    Records { scan: store.scan(0), upto: u64::MAX }
 }
 
 impl Iterator for Records {
     type Item = Result<Item, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let record = self.0.next()?;
+        let record = self.scan.next()?;
+        if record.as_ref().is_ok_and(|record| record.entry.sequence >= self.upto) {
+            return None;
+        }
         Some(record.map(|record| Item {
             sequence: record.entry.sequence,
             entry: record.entry,

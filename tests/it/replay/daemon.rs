@@ -130,14 +130,18 @@ fn decisions_survive_a_change_of_law_and_its_differences_are_exactly_those_of_th
     let options = slagboom::store::Options::new(folder.path().join("data"));
     let clock = std::sync::Arc::new(slagboom::clock::Fixed::new(LATE_MS));
     let service = slagboom::server::open_to_read(&options, clock).unwrap();
-    let told = super::told_with(slagboom::server::grpc::WIRE, &super::Options::default(), service.records());
+    let told = super::told_with(
+        slagboom::server::grpc::WIRE,
+        &super::Options::default(),
+        service.records().unwrap(),
+    );
     assert_eq!((told.summary.same, told.summary.is_clean()), (recorded + 1, true));
     let under = slagboom::service::replay::Under::Rulebook {
         snapshot: snapshot(changed()),
         known_at: Timestamp::from_millisecond(LATE_MS).unwrap(),
     };
     let options = super::Options { under, threads: 2, ..super::Options::default() };
-    let told = super::told_with(slagboom::server::grpc::WIRE, &options, service.records());
+    let told = super::told_with(slagboom::server::grpc::WIRE, &options, service.records().unwrap());
     let found: Vec<_> = told.differences.iter().map(|found| (found.sequence, found.was, found.now)).collect();
     assert_eq!(found, expected);
 }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use slagboom::ledger::{Checkpoint, Receipt, Trust, Verifier};
+use slagboom::archive::Archive;
+use slagboom::ledger::{Checkpoint, Entry, Receipt, Trust, Verifier};
 use slagboom::proto::v1;
+use slagboom::service::DecisionId;
 use v1::decision_log_service_client::DecisionLogServiceClient;
 use v1::export_control_service_client::ExportControlServiceClient;
 
@@ -41,6 +43,45 @@ async fn ask(daemon: &Daemon, id: &str) -> Result<v1::Decision, tonic::Status> {
     Ok(control.check_export(request).await?.into_inner().decision.unwrap())
 }
 
+/// Every way to read: the third entry, which was not witnessed, is in none of them.
+async fn nothing_beyond_two_is_read(daemon: &Daemon, data: &Path) {
+    let mut log = DecisionLogServiceClient::connect(daemon.server.clone()).await.unwrap();
+    let head = log.get_checkpoint(v1::GetCheckpointRequest {}).await.unwrap().into_inner();
+    assert_eq!(head.checkpoint, head.cosigned_checkpoint);
+    assert_eq!(head.checkpoint.lines().nth(1), Some("2"));
+    let every = v1::ReadEntriesRequest { start: 0, count: 0, bodies: true };
+    let read = log.read_entries(every).await.unwrap().into_inner();
+    assert_eq!((read.entries.len(), read.size), (2, 2));
+    let listed = log.list_decisions(v1::ListDecisionsRequest::default()).await.unwrap().into_inner();
+    assert_eq!(
+        listed.decisions.iter().map(|it| it.decision.as_ref().unwrap().sequence).collect::<Vec<_>>(),
+        [Some(1)]
+    );
+    let inclusion = v1::GetInclusionProofRequest { sequence: 2, tree_size: 0 };
+    assert_eq!(log.get_inclusion_proof(inclusion).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+    let consistency = v1::GetConsistencyProofRequest { from_size: 1, to_size: 3 };
+    let status = log.get_consistency_proof(consistency).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let mut said = log.replay_decisions(v1::ReplayDecisionsRequest::default()).await.unwrap().into_inner();
+    let mut summary = None;
+    while let Some(next) = said.message().await.unwrap() {
+        if let Some(v1::replay_decisions_response::Said::Summary(last)) = next.said {
+            summary = Some(last);
+        }
+    }
+    assert_eq!(summary.unwrap().decisions, 1);
+    // Whoever knows its id from the files is told to wait.
+    let archive = Archive::open_data(data).unwrap();
+    let block = archive.blocks(0).unwrap().next_block().unwrap().unwrap();
+    let entry = Entry::decode(block.records().nth(2).unwrap().entry).unwrap();
+    let decision_id = DecisionId::of(2, entry.time_ms).to_string();
+    let status =
+        log.get_decision(v1::GetDecisionRequest { decision_id: decision_id.clone() }).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+    let status = log.get_evidence(v1::GetEvidenceRequest { decision_id }).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+}
+
 #[test]
 fn an_answer_that_waits_for_its_witness_carries_the_cosignature() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,6 +107,7 @@ fn an_answer_that_waits_for_its_witness_carries_the_cosignature() {
         tonic::Code::Unavailable,
         "a record that was not witnessed is not answered from"
     );
+    block_on(nothing_beyond_two_is_read(&daemon, &data));
     let witness = Running::start_with(&state, &["--log", &key.to_string(), "--listen", &port]);
     assert_eq!(witness.vkey, vkey);
     let start = Instant::now();
@@ -78,6 +120,13 @@ fn an_answer_that_waits_for_its_witness_carries_the_cosignature() {
     };
     assert!(decision.answered_from_record);
     assert_eq!(decision.sequence, Some(2), "decided once");
+    let proof = Receipt::parse(decision.receipt.unwrap().proof.as_bytes()).unwrap();
+    assert_eq!(proof.verify(&proof.extra, &trust).unwrap().cosignatures.len(), 1);
+    block_on(async {
+        let mut log = DecisionLogServiceClient::connect(daemon.server.clone()).await.unwrap();
+        let asked = v1::GetDecisionRequest { decision_id: decision.decision_id };
+        log.get_decision(asked).await.unwrap();
+    });
     assert_eq!(daemon.signal(Signal::TERM), 0);
 
     // From the files alone.
