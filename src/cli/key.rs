@@ -27,22 +27,28 @@ enum Verb {
     /// Make the key of a new log, before the first start; without it, `serve` makes one
     New(New),
     /// Show the public keys of a log, the oldest first; the last one signs
-    Show(Place),
+    Show(Folder),
     /// Let a new key follow the one that signs now; no daemon may run on the folder
     Rotate(Place),
 }
 
 #[derive(Args, Debug)]
-struct Place {
+struct Folder {
     /// The data folder
     #[arg(long, value_name = "DIR", default_value = "./slagboom-data")]
     data: PathBuf,
-    /// File of the secret key [default: in the data folder]
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+#[derive(Args, Debug)]
+struct Place {
+    #[command(flatten)]
+    folder: Folder,
+    /// File of the secret key [default: in the data folder]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -58,7 +64,7 @@ impl Key {
     pub fn run(self) -> Done {
         match self.verb {
             Verb::New(new) => new.run(),
-            Verb::Show(place) => place.show(),
+            Verb::Show(folder) => folder.show(),
             Verb::Rotate(place) => place.rotate(),
         }
     }
@@ -68,28 +74,32 @@ impl New {
     fn run(self) -> Done {
         let name: KeyName =
             self.name.parse().map_err(|fault| Failure::new(Exit::Usage, anyhow!("{fault}")))?;
-        let verifier = server::make_key(&Options::new(&self.place.data), self.place.key.as_deref(), &name)
-            .with_context(|| format!("the data folder `{}`", self.place.data.display()))?;
-        self.place.tell(&[verifier])
+        let Place { folder, key } = self.place;
+        let verifier = server::make_key(&Options::new(&folder.data), key.as_deref(), &name)
+            .with_context(|| format!("the data folder `{}`", folder.data.display()))?;
+        folder.tell(&[verifier])
     }
 }
 
 impl Place {
+    fn rotate(self) -> Done {
+        let Place { folder, key } = self;
+        if !folder.data.exists() {
+            return Err(anyhow!("there is no data folder `{}`", folder.data.display()).into());
+        }
+        let key = LogKey { file: key, name: None };
+        let verifiers = server::rotate_key(&Options::new(&folder.data), &key, &System)
+            .with_context(|| format!("the data folder `{}`", folder.data.display()))?;
+        folder.tell(&verifiers)
+    }
+}
+
+impl Folder {
     fn show(self) -> Done {
         let verifiers = KeyFiles::of(&self.data, None).verifiers()?;
         if verifiers.is_empty() {
             return Err(anyhow!("the data folder `{}` has no key yet", self.data.display()).into());
         }
-        self.tell(&verifiers)
-    }
-
-    fn rotate(self) -> Done {
-        if !self.data.exists() {
-            return Err(anyhow!("there is no data folder `{}`", self.data.display()).into());
-        }
-        let key = LogKey { file: self.key.clone(), name: None };
-        let verifiers = server::rotate_key(&Options::new(&self.data), &key, &System)
-            .with_context(|| format!("the data folder `{}`", self.data.display()))?;
         self.tell(&verifiers)
     }
 

@@ -59,7 +59,11 @@ impl Verify {
     pub fn run(self) -> Done {
         let given = Given { keys: keys(&self.vkey)?, witnesses: keys(&self.witness)?, quorum: self.quorum };
         let receipts = read_all(&self.receipt)?;
-        if self.data.is_none() && self.log.is_none() && !receipts.is_empty() && self.checkpoint.is_empty() {
+        if self.data.is_none() && self.log.is_none() && !receipts.is_empty() {
+            if !self.checkpoint.is_empty() {
+                let why = "a checkpoint is held against a log: --data DIR or --log DIR";
+                return Err(Failure::new(Exit::Usage, anyhow!(why)));
+            }
             if given.keys.is_empty() {
                 let why = "a receipt by itself needs the public key of its log: --vkey KEY";
                 return Err(Failure::new(Exit::Usage, anyhow!(why)));

@@ -107,6 +107,12 @@ fn a_data_folder_and_its_export_verify_and_say_so_as_the_contract_has_it() {
         assert_eq!(code(&slagboom(&["verify", "--log", path(&nothing)])), 2);
     }
     assert_eq!(code(&slagboom(&["verify", "--data", path(&data), "--vkey", "no-key"])), 64);
+    // No log was named to hold a checkpoint against, and none is looked for.
+    let checkpoint = data.join("checkpoint");
+    let args = ["verify", "--receipt", path(&kept), "--checkpoint", path(&checkpoint), "--vkey", path(&keys)];
+    let output = slagboom(&args);
+    assert_eq!(code(&output), 64, "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--log DIR"));
 }
 
 #[test]

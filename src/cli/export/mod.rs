@@ -47,7 +47,7 @@ enum Shape {
     /// `log.jsonl`: a line of JSON for each entry.
     #[cfg(feature = "daemon")]
     Jsonl,
-    /// `decisions.csv`: a row for each decision.
+    /// `decisions.csv`: a row for each decision; a cell that a spreadsheet would take for a formula begins with `'`.
     #[cfg(feature = "daemon")]
     Csv,
 }

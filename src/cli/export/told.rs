@@ -16,6 +16,9 @@
 //! | `erased` | true where the body was erased |
 //! | `decision_id` | text; null for entries that are no decision |
 //! | `decision`, `request` | the messages `Decision` and `CheckExportRequest` as proto JSON; null where there is none or it was erased |
+//!
+//! A cell of the CSV that begins with `=`, `+`, `-`, `@`, a tab or a carriage return has a `'` before it, so that no
+//! spreadsheet takes a name from outside for a formula; programs take it off again.
 
 use std::io::Write;
 use std::sync::Arc;
