@@ -81,7 +81,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another error of the operating system.
-    #[error("cannot {what} `{}`", path.display())]
+    #[error("cannot {what} `{}`: {source}", path.display())]
     Io {
         /// What was tried, as a verb.
         what: &'static str,

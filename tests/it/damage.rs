@@ -88,6 +88,7 @@ fn no_damage_is_served_and_no_start_panics() {
     let whole = folder.path().join("data");
     let trust = Trust::log(key);
     let (mut dice, mut refused, mut served) = (Dice(11), 0, 0);
+    let (mut read, mut unread) = (0, 0);
     for round in 0..rounds() {
         let place = tempfile::tempdir().unwrap();
         let data = place.path().join("data");
@@ -111,7 +112,11 @@ fn no_damage_is_served_and_no_start_panics() {
                 served += 1;
                 for decision in decisions.iter().step_by(7).chain(decisions.last()) {
                     // What is read is what was recorded, or an error that says that it cannot be.
-                    let Ok(found) = grpc::show(&service, &decision.decision_id) else { continue };
+                    let Ok(found) = grpc::show(&service, &decision.decision_id) else {
+                        unread += 1;
+                        continue;
+                    };
+                    read += 1;
                     assert_eq!(found.decision.as_ref(), Some(decision), "{what}");
                     let proof = service.inclusion(decision.sequence.unwrap(), 0);
                     let proof = proof.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -122,4 +127,5 @@ fn no_damage_is_served_and_no_start_panics() {
         }
     }
     assert!(served > 0 && refused < rounds(), "{served} served, {refused} refused");
+    assert!(unread * 20 < read, "{unread} of {read} were not found again in folders that were served");
 }
