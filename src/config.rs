@@ -54,6 +54,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Folder of the rulebook; the built-in one when `None`.
     pub rules: Option<PathBuf>,
+    /// File of the tokens that callers are known by; where `None`, everybody is `local`.
+    pub tokens: Option<PathBuf>,
     /// File of the secret key that signs the log; in the data folder when `None`.
     pub key: Option<PathBuf>,
     /// Name of the log, for the key that is made at the first start; drawn at random when `None`.
@@ -94,6 +96,10 @@ pub struct Layer {
     /// Folder of the rulebook [default: the built-in one]
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// File of the tokens that callers are known by, see `slagboom token` [default: ./slagboom-tokens.yaml, if it is
+    /// there]
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
     /// File of the secret key that signs the log [default: in the data folder]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -169,6 +175,7 @@ impl Default for Config {
         Self {
             data: PathBuf::from("./slagboom-data"),
             rules: None,
+            tokens: None,
             key: None,
             log_name: None,
             witnesses: Vec::new(),
@@ -219,6 +226,10 @@ impl Config {
         if let Some(rules) = layer.rules {
             require(!rules.as_os_str().is_empty(), "rules", "names no folder")?;
             self.rules = Some(rules);
+        }
+        if let Some(tokens) = layer.tokens {
+            require(!tokens.as_os_str().is_empty(), "tokens", "names no file")?;
+            self.tokens = Some(tokens);
         }
         if let Some(key) = layer.key {
             require(!key.as_os_str().is_empty(), "key", "names no file")?;
@@ -306,11 +317,12 @@ impl Environment {
         let layer = &mut read.layer;
         for (name, value) in variables {
             match name.strip_prefix("SLAGBOOM_") {
-                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, and `SLAGBOOM_RETENTION_YEARS` is for
-                // the verb `retention`: neither says anything to the daemon.
-                None | Some("DATA" | "RETENTION_YEARS") => {}
+                // `SLAGBOOM_DATA` names a folder of public lists for tests and tools, `SLAGBOOM_RETENTION_YEARS` is for the
+                // verb `retention`, and a token is for whoever asks: none says anything to the daemon.
+                None | Some("DATA" | "RETENTION_YEARS" | "TOKEN" | "TOKEN_FILE") => {}
                 Some("CONFIG") => read.file = Some(PathBuf::from(value)),
                 Some("DATA_DIR") => layer.data = Some(PathBuf::from(value)),
+                Some("TOKENS") => layer.tokens = Some(PathBuf::from(value)),
                 Some("KEY") => layer.key = Some(PathBuf::from(value)),
                 Some("LOG_NAME") => layer.log_name = Some(value),
                 Some("WITNESSES") => {

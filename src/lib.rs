@@ -31,6 +31,8 @@
 //! assert_eq!(decision.outcome, Outcome::Prohibited);
 //! ```
 
+#[cfg(feature = "daemon")]
+pub mod access;
 pub mod archive;
 pub mod cases;
 pub mod cli;

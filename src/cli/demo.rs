@@ -20,7 +20,7 @@ use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
-use crate::server::{self, Listener, Opening, ServeError, ServeOptions, grpc};
+use crate::server::{self, Gate, Listener, Opening, ServeError, ServeOptions, grpc};
 use crate::service::replay::{self, Summary, Under, archived};
 use crate::service::{Filter, Service, Snapshot};
 use crate::store::{Options, check_folder};
@@ -206,7 +206,12 @@ impl Daemon {
     fn start(service: Arc<Service>) -> Result<Self, Failure> {
         let (shutdown, ended) = oneshot::channel::<()>();
         let (tell, bound) = std::sync::mpsc::channel();
-        let options = ServeOptions { threads: 1, reflection: true, grace: Duration::from_secs(10) };
+        let options = ServeOptions {
+            threads: 1,
+            reflection: true,
+            grace: Duration::from_secs(10),
+            gate: Gate::default(),
+        };
         let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {

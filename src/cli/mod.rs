@@ -35,6 +35,8 @@ mod serve;
 #[cfg(feature = "daemon")]
 mod store;
 mod test;
+#[cfg(feature = "daemon")]
+mod token;
 mod verify;
 #[cfg(feature = "daemon")]
 mod witness;
@@ -79,6 +81,9 @@ enum Command {
     /// Make, show or rotate the key that signs the log
     #[cfg(feature = "daemon")]
     Key(key::Key),
+    /// Make, list or revoke the tokens that callers of the daemon are known by
+    #[cfg(feature = "daemon")]
+    Token(token::Token),
     /// Decide every recorded export again: as known then, or as the law is now known
     #[cfg(feature = "daemon")]
     Replay(replay::Replay),
@@ -145,6 +150,8 @@ impl Cli {
             Command::Export(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Key(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Token(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Replay(verb) => verb.run(),
             #[cfg(feature = "daemon")]

@@ -1,7 +1,7 @@
 //! `slagboom serve`: the daemon.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use tracing::warn;
 
 use super::exit::{Done, Exit, Failure};
 use super::{print, rules};
+use crate::access::{Guard, TOKENS_FILE_DEFAULT};
 use crate::cases::run_bundle_cases;
 use crate::clock::System;
 use crate::config::{Config, Layer};
 use crate::rulebook::Rulebook;
 use crate::server::shutdown::Signals;
 use crate::server::witnesses::Witnesses;
-use crate::server::{self, Listener, Opening, ServeOptions};
+use crate::server::{self, Gate, Listener, Opening, ServeOptions};
 use crate::service::{LogKey, Service};
 use crate::store::Options;
 use crate::telemetry::{self, field};
@@ -42,6 +43,8 @@ impl Serve {
         for name in &config.unknown_variables {
             warn!("the environment variable {name} means nothing here");
         }
+        // Before the data folder is opened: whoever asked for tokens must not be served without them.
+        let (gate, callers) = gate(&config)?;
         let rulebook = in_force(rules::load(config.rules.as_deref())?)?;
         let summary = of_rulebook(&rulebook);
         let key = LogKey { file: config.key.clone(), name: config.log_name.clone() };
@@ -61,11 +64,12 @@ impl Serve {
             let listener = Listener::bind(&config.listen)
                 .await
                 .with_context(|| format!("cannot listen on `{}`", config.listen))?;
-            print::out(&banner(&summary, listener.address(), &config, &service))?;
+            print::out(&banner(&summary, listener.address(), &config, &service, &callers))?;
             let options = ServeOptions {
                 threads: config.threads,
                 reflection: config.reflection,
                 grace: Duration::from_secs(config.shutdown_grace_s),
+                gate,
             };
             let service = Arc::new(service);
             let following = witnessed(&config, &service).await?;
@@ -78,6 +82,19 @@ impl Serve {
         })?;
         Ok(Exit::Fine)
     }
+}
+
+/// Who is let in, and how the start says so.
+fn gate(config: &Config) -> Result<(Gate, String), Failure> {
+    let default = Path::new(TOKENS_FILE_DEFAULT);
+    let file = config.tokens.as_deref().or_else(|| default.exists().then_some(default));
+    let Some(file) = file else {
+        let callers =
+            "everybody who reaches this address is `local` and may do everything: there is no file of tokens";
+        return Ok((Gate::default(), callers.to_owned()));
+    };
+    let guard = Guard::of_file(file, Arc::new(System))?;
+    Ok((Gate::new(Arc::new(guard)), format!("by the tokens of `{}`", file.display())))
 }
 
 /// Lets the witnesses look at the log before anything is answered, and from then on at every new head of it.
@@ -128,7 +145,13 @@ fn of_rulebook(book: &Rulebook) -> String {
     )
 }
 
-fn banner(rulebook: &str, address: &crate::config::Listen, config: &Config, service: &Service) -> String {
+fn banner(
+    rulebook: &str,
+    address: &crate::config::Listen,
+    config: &Config,
+    service: &Service,
+    callers: &str,
+) -> String {
     let mut text = String::new();
     let server = match address {
         crate::config::Listen::Tcp(address) => format!("http://{address}"),
@@ -138,6 +161,7 @@ fn banner(rulebook: &str, address: &crate::config::Listen, config: &Config, serv
     let _ = writeln!(text, "rulebook {rulebook}");
     let _ = writeln!(text, "data     {} ({} entries)", config.data.display(), service.size());
     let _ = writeln!(text, "key      {}", service.verifier_keys().last().map_or("", String::as_str));
+    let _ = writeln!(text, "callers  {callers}");
     let _ = writeln!(text, "try      slagboom check examples/04-routers-to-russia.yaml --server {server}");
     let _ = writeln!(text, "         slagboom log list --server {server}");
     text

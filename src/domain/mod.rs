@@ -8,6 +8,7 @@ pub mod country;
 mod country_table;
 mod currency_table;
 pub mod export;
+pub mod identity;
 pub mod licence;
 pub mod money;
 pub mod name;

@@ -46,7 +46,7 @@ pub struct Entry {
     pub time_ms: i64,
     /// What happened.
     pub kind: EntryKind,
-    /// Who asked: a peer's address or a name of the exporter's system, never of a party; ≤ 128 bytes.
+    /// Who asked: the name of a token, of a system or a post rather than of a person, never of a party; ≤ 128 bytes.
     pub caller: String,
     /// The version of the engine that decided; ≤ 64 bytes.
     pub engine_version: String,

@@ -34,7 +34,7 @@ enum Socket {
 #[derive(Debug)]
 pub struct Accepted {
     socket: AcceptedSocket,
-    caller: Arc<str>,
+    peer: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ enum AcceptedSocket {
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    caller: Arc<str>,
+    peer: Arc<str>,
     /// Counts the connection against `CONNECTIONS_MAX` until it is closed.
     _permit: OwnedSemaphorePermit,
 }
@@ -58,11 +58,9 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// Who is at the other end, until identities come: `127.0.0.1`, or `unix:1000` with the user id of the process.
-///
-/// Without the port, so that a caller that connects again is the same caller and its `request_id`s still hold.
+/// Where a connection comes from, for log lines: `127.0.0.1`, or `unix:1000` with the user id of the process.
 #[derive(Clone, Debug)]
-pub struct Caller(pub Arc<str>);
+pub struct Peer(pub Arc<str>);
 
 impl Listener {
     /// Binds the address.
@@ -108,13 +106,13 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 // Answers are small and must not wait for more.
                 stream.set_nodelay(true)?;
-                let caller = peer.ip().to_string().into();
-                Ok(Accepted { socket: AcceptedSocket::Tcp(stream.into_std()?), caller })
+                let peer = peer.ip().to_string().into();
+                Ok(Accepted { socket: AcceptedSocket::Tcp(stream.into_std()?), peer })
             }
             Socket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let caller = format!("unix:{}", stream.peer_cred()?.uid()).into();
-                Ok(Accepted { socket: AcceptedSocket::Unix(stream.into_std()?), caller })
+                let peer = format!("unix:{}", stream.peer_cred()?.uid()).into();
+                Ok(Accepted { socket: AcceptedSocket::Unix(stream.into_std()?), peer })
             }
         }
     }
@@ -139,7 +137,7 @@ impl Accepted {
             AcceptedSocket::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
             AcceptedSocket::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
         };
-        Ok(Connection { stream, caller: self.caller, _permit: permit })
+        Ok(Connection { stream, peer: self.peer, _permit: permit })
     }
 }
 
@@ -167,10 +165,10 @@ fn restrict(path: &PathBuf) -> io::Result<()> {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Caller;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Caller {
-        Caller(self.caller.clone())
+    fn connect_info(&self) -> Peer {
+        Peer(self.peer.clone())
     }
 }
 

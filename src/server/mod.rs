@@ -4,6 +4,7 @@
 //! messages this measured better than work stealing. What a call does is in [`grpc`]; what a decision is, this room
 //! does not know.
 
+pub mod gate;
 pub mod grpc;
 pub mod limits;
 pub mod listener;
@@ -19,7 +20,8 @@ use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
-pub use listener::{Caller, Listener};
+pub use gate::Gate;
+pub use listener::{Listener, Peer};
 use worker::Worker;
 
 use crate::{
@@ -122,7 +124,7 @@ pub fn open_to_read(store: &Options, clock: Arc<dyn Clock>) -> Result<Service, O
 }
 
 /// How the daemon serves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServeOptions {
     /// Serving threads, at least one.
     pub threads: usize,
@@ -130,6 +132,8 @@ pub struct ServeOptions {
     pub reflection: bool,
     /// How long a shutdown waits for calls in flight.
     pub grace: Duration,
+    /// Who is let in.
+    pub gate: Gate,
 }
 
 /// Why serving ended otherwise than by a shutdown.
@@ -165,7 +169,8 @@ pub async fn run(
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut readiness = service.readiness();
     let routes = |outbox: Arc<Outbox<Reply>>, draining: Draining| {
-        let routes = grpc::routes(&service, outbox, draining).add_service(health_service.clone());
+        let routes =
+            grpc::routes(&service, outbox, &options.gate, draining).add_service(health_service.clone());
         if options.reflection { grpc::with_reflection(routes).map_err(io::Error::other) } else { Ok(routes) }
     };
     let failed = async {
@@ -182,6 +187,7 @@ pub async fn run(
         tokio::select! {
             () = shutdown => {}
             () = failed => store_failed = true,
+            () = watch_tokens(&options.gate) => {}
         }
         report(&health, Readiness::Draining).await;
         // Watches of health never end by themselves; without a status they do, after they have told the last one.
@@ -191,6 +197,14 @@ pub async fn run(
     };
     let served = serve(listener, &options, routes, ended).await;
     if store_failed { Err(ServeError::StoreFailed) } else { served }
+}
+
+/// Looks again at the file of tokens every so often; never ends.
+async fn watch_tokens(gate: &Gate) {
+    loop {
+        tokio::time::sleep(TOKENS_LOOKED_AT_EVERY).await;
+        gate.refresh();
+    }
 }
 
 async fn report(health: &HealthReporter, readiness: Readiness) {
@@ -279,6 +293,8 @@ async fn accept(listener: &Listener, workers: &[Worker]) -> io::Error {
     io::Error::other("there is no serving thread")
 }
 
+/// How long a token that was revoked may still be used.
+const TOKENS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// Failures to accept, one after the other, after which the listener counts as broken.
 const ACCEPT_FAILURES_MAX: u32 = 1_000;
 /// Pause after a failure to accept.

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use prost::bytes::Bytes;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, TryAcquireError, oneshot};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     Core, Outbox, Queue, Service,
@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     domain::{
-        export::ProposedExport,
+        export::{ProposedExport, Role},
+        identity::Identity,
         licence::{ExchangeRates, Standing},
         request::RawRequest,
     },
@@ -39,7 +40,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Question {
     /// Who asks.
-    pub caller: Arc<str>,
+    pub caller: Arc<Identity>,
     /// The request as text.
     pub request: RawRequest,
     /// The request's own bytes, for the record.
@@ -210,6 +211,12 @@ impl Core {
             self.counts.invalid_requests.fetch_add(1, Ordering::Relaxed);
             Err(refusal)
         })?;
+        let exporter = export.party(Role::Exporter).map_or("", |party| &party.normal_name);
+        if !caller.speaks_for(exporter) {
+            warn!({ field::CALLER } = &**caller.name(), "a caller asked for an exporter that is not its own");
+            return Err(Err(Refusal::ExporterNotTheirs));
+        }
+        let caller = caller.name().clone();
         if export.dry_run {
             return Err(self.dry_run(caller, export, snapshot, now));
         }

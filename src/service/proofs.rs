@@ -14,6 +14,7 @@ use super::{
     refusal::Refusal,
 };
 use crate::{
+    domain::identity::Identity,
     ledger::{Digest, leaf_hash, verify_consistency, verify_inclusion},
     store::{KeptBody, StoreError, StoredRecord},
     telemetry::field,
@@ -181,8 +182,8 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::decision`]; [`Refusal::Erased`] where the body is gone, and with it what there was to prove.
-    pub fn evidence(&self, id: &str) -> Result<Evidence, Refusal> {
-        let recorded = match self.decision(id)? {
+    pub fn evidence(&self, reader: &Identity, id: &str) -> Result<Evidence, Refusal> {
+        let recorded = match self.decision(reader, id)? {
             Found::Kept(recorded) => recorded,
             Found::Erased(entry) => return Err(Refusal::Erased { entry }),
         };

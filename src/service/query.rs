@@ -9,7 +9,11 @@ use super::{
     recorded::Found,
     refusal::Refusal,
 };
-use crate::{store::StoreError, telemetry::field};
+use crate::{
+    domain::{identity::Identity, name},
+    store::StoreError,
+    telemetry::field,
+};
 
 /// Decisions on a page when the caller does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
@@ -30,11 +34,12 @@ pub struct Page<T> {
 }
 
 impl Service {
-    /// Finds a decision by its id. Reads the disk.
+    /// Finds a decision by its id. Reads the disk. What is of an exporter that the reader does not speak for is not there
+    /// for it.
     ///
     /// # Errors
     /// [`Refusal::InvalidRequest`] for a text that is no id, [`Refusal::NotFound`], [`Refusal::RecordDamaged`].
-    pub fn decision(&self, id: &str) -> Result<Found, Refusal> {
+    pub fn decision(&self, reader: &Identity, id: &str) -> Result<Found, Refusal> {
         let read: DecisionId = id.parse().map_err(|error: DecisionIdError| {
             Refusal::field("decision_id", "DECISION_ID", error.to_string())
         })?;
@@ -49,7 +54,7 @@ impl Service {
             Err(refusal) => return Err(refusal),
         };
         // The time in the id must agree: an id of another log finds nothing rather than something else.
-        if found.id() == read { Ok(found) } else { Err(not_found()) }
+        if found.id() == read && may_see(reader, &found) { Ok(found) } else { Err(not_found()) }
     }
 
     /// A page of the decisions that the filter takes, newest first. Reads the disk.
@@ -62,6 +67,7 @@ impl Service {
     /// [`Refusal::StoreUnavailable`].
     pub fn decisions<T>(
         &self,
+        reader: &Identity,
         filter: &RawFilter,
         page_size: i32,
         page_token: &str,
@@ -101,7 +107,7 @@ impl Service {
                     return Ok(Page { items, next_page_token: page::token(before, seal) });
                 }
                 looked_at += 1;
-                if let Some(found) = self.taken(sequence, &filter)? {
+                if let Some(found) = self.taken(sequence, &filter)?.filter(|found| may_see(reader, found)) {
                     let (item, length) = tell(found)?;
                     if !items.is_empty() && bytes + length > bytes_max {
                         return Ok(Page { items, next_page_token: page::token(before, seal) });
@@ -135,6 +141,17 @@ impl Service {
             Findable { request: &recorded.request, outcome: recorded.decision.outcome, rules: &rules };
         let takes = filter.takes(&findable, recorded.entry.time_ms);
         Ok(takes.then(|| Found::Kept(Box::new(recorded))))
+    }
+}
+
+/// Is the decision of an exporter that the reader speaks for? Of an erased one nobody can tell.
+fn may_see(reader: &Identity, found: &Found) -> bool {
+    match found {
+        Found::Kept(recorded) => {
+            let exporter = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
+            !reader.is_bound() || reader.speaks_for(&name::normalise(exporter))
+        }
+        Found::Erased(_) => !reader.is_bound(),
     }
 }
 

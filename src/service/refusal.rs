@@ -3,7 +3,10 @@
 use thiserror::Error;
 
 use super::decision_id::DecisionId;
-use crate::{domain::request::FieldViolation, ledger::Entry};
+use crate::{
+    domain::{identity::Roles, request::FieldViolation},
+    ledger::Entry,
+};
 
 /// Why a question has no answer. None of these is ever a permission.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -63,6 +66,26 @@ pub enum Refusal {
     /// No such decision in this log.
     #[error("no decision `{0}` in this log")]
     NotFound(String),
+    /// The caller is not known. Why is nobody's business but the operator's.
+    #[error("a valid bearer token is needed")]
+    Unauthenticated,
+    /// The caller is known, and may not call this method.
+    #[error("{method} is for these roles: {least}")]
+    RoleMissing {
+        /// The method.
+        method: &'static str,
+        /// Any of them may.
+        least: Roles,
+    },
+    /// The caller speaks for some exporters only, and the method tells of all.
+    #[error("{method} tells of all exporters, and this caller speaks for some")]
+    WholeLog {
+        /// The method.
+        method: &'static str,
+    },
+    /// The caller does not speak for the exporter that it named.
+    #[error("this caller does not speak for the exporter of the request")]
+    ExporterNotTheirs,
     /// A fault of the program; its detail is in the log lines, not here.
     #[error("an internal fault; nothing was recorded")]
     Internal,

@@ -136,6 +136,7 @@ pub mod with_the_daemon {
     use std::io::{BufRead, BufReader};
     use std::path::Path;
     use std::process::Child;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -247,6 +248,66 @@ pub mod with_the_daemon {
     }
 
     #[test]
+    fn tokens_are_made_shown_once_used_and_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |args: &[&str], token: Option<&str>| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_slagboom"));
+            command.args(args).current_dir(folder.path()).env_remove("SLAGBOOM_TOKEN");
+            if let Some(token) = token {
+                command.env("SLAGBOOM_TOKEN", token);
+            }
+            command.output().unwrap()
+        };
+        for (wrong, exit) in [
+            (&["token", "list"][..], 2),
+            (&["token", "revoke", "0123"], 2),
+            (&["token", "new", "erp"], 64),
+            (&["token", "new", "erp", "--role", "root"], 64),
+            (&["token", "new", "two words", "--role", "erp"], 64),
+            (&["serve", "--tokens", "nowhere.yaml", "--data", "data"], 2),
+        ] {
+            let output = run(wrong, None);
+            assert_eq!(code(&output), exit, "{wrong:?}: {}", text(&output.stderr));
+        }
+        assert!(!folder.path().join("data").exists(), "nothing was opened without the tokens asked for");
+        let output =
+            run(&["token", "new", "erp-1", "--role", "erp", "--exporter", "Voorbeeld Netwerken BV"], None);
+        let token = text(&output.stdout).trim().to_owned();
+        assert!(token.starts_with("slagboom_"), "{token}");
+        let listed = json(&run(&["token", "list", "--format", "json"], None));
+        assert_eq!(listed["tokens"][0]["name"], "erp-1");
+        let id = listed["tokens"][0]["id"].as_str().unwrap().to_owned();
+
+        // The file is there, so it is used.
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
+            .args(["serve", "--data", "data", "--listen", "unix:gate", "--log", "off"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let said: Vec<String> = lines.take(5).collect();
+        assert!(
+            said.iter().any(|line| line == "callers  by the tokens of `./slagboom-tokens.yaml`"),
+            "{said:?}"
+        );
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE);
+        let server = format!("unix:{}", folder.path().join("gate").display());
+        let check = ["check", example.to_str().unwrap(), "--server", &server];
+        let output = run(&check, None);
+        assert_eq!(code(&output), 2);
+        assert!(text(&output.stderr).contains("UNAUTHENTICATED"), "{}", text(&output.stderr));
+        assert_eq!(code(&run(&check, Some(&token))), 1);
+        assert_eq!(code(&run(&["token", "revoke", &id], None)), 0);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while code(&run(&check, Some(&token))) != 2 {
+            assert!(Instant::now() < deadline, "a revoked token is still good");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn demo_shows_the_product_and_ends_well() {
         let output = slagboom(&["demo"]);
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
@@ -289,7 +350,7 @@ pub mod with_the_daemon {
                 .spawn()
                 .unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-            let banner: Vec<String> = lines.by_ref().map_while(Result::ok).take(5).collect();
+            let banner: Vec<String> = lines.by_ref().map_while(Result::ok).take(6).collect();
             let address =
                 banner.first().and_then(|line| line.rsplit(' ').next()).expect("it says where it listens");
             Self { server: format!("http://{address}"), banner: banner.join("\n"), child }

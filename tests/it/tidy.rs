@@ -136,8 +136,8 @@ fn http_stays_at_the_edges() {
 
 #[test]
 fn yaml_shapes_stay_in_the_rulebook() {
-    // The daemon's own configuration is YAML too, and one struct of it.
-    let rooms = ["src/rulebook", "src/config.rs"];
+    // The daemon's own configuration is YAML too, and so is its file of tokens, each one struct of it.
+    let rooms = ["src/rulebook", "src/config.rs", "src/access"];
     assert_eq!(trespasses("src", &["serde_saphyr::", "granit_parser::"], &rooms), Vec::<String>::new());
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 
 use super::super::exit::Failure;
 use super::super::{client, demo};
@@ -139,7 +138,7 @@ struct Task {
 }
 
 impl Task {
-    async fn unary(self, channel: Channel) -> Result<Measured, tonic::Status> {
+    async fn unary(self, channel: client::Connection) -> Result<Measured, tonic::Status> {
         let mut control = client::control(channel);
         let mut measured = Measured::default();
         loop {
@@ -155,7 +154,7 @@ impl Task {
         }
     }
 
-    async fn batch(self, channel: Channel, size: usize) -> Result<Measured, tonic::Status> {
+    async fn batch(self, channel: client::Connection, size: usize) -> Result<Measured, tonic::Status> {
         let mut control = client::control(channel);
         let mut measured = Measured::default();
         loop {
@@ -175,7 +174,7 @@ impl Task {
         }
     }
 
-    async fn stream(self, channel: Channel, window: usize) -> Result<Measured, tonic::Status> {
+    async fn stream(self, channel: client::Connection, window: usize) -> Result<Measured, tonic::Status> {
         let mut control = client::control(channel);
         let mut measured = Measured::default();
         let (send, requests) = mpsc::channel(window);

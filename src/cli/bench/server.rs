@@ -20,7 +20,7 @@ use super::load::Workload;
 use crate::clock::System;
 use crate::config::Listen;
 use crate::server::grpc::null::Null;
-use crate::server::{self, Listener, Opening, ServeOptions};
+use crate::server::{self, Gate, Listener, Opening, ServeOptions};
 use crate::service::Service;
 use crate::store::Options;
 
@@ -67,7 +67,8 @@ impl BenchServer {
     pub fn run(self) -> Done {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(cores);
-        let options = ServeOptions { threads, reflection: false, grace: Duration::from_secs(5) };
+        let options =
+            ServeOptions { threads, reflection: false, grace: Duration::from_secs(5), gate: Gate::default() };
         let service = match self.kind {
             Kind::Null => None,
             Kind::Recorded => {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use tonic::Status;
-use tonic::transport::Channel;
 
 use self::evidence::EvidenceOf;
 use self::reads::Reads;
@@ -22,7 +21,7 @@ use super::{Format, Language, answer, client, print};
 use crate::clock::System;
 use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
 use crate::proto::{self, v1};
-use crate::server;
+use crate::server::gate::local;
 use crate::server::grpc::{self, EvidenceFile};
 use crate::server::limits::PAGE_BYTES_MAX;
 use crate::service::Service;
@@ -105,7 +104,7 @@ pub fn open(folder: &Path) -> Result<Service, Failure> {
     if !folder.exists() {
         return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
     }
-    let service = server::open_to_read(&Options::new(folder), Arc::new(System));
+    let service = crate::server::open_to_read(&Options::new(folder), Arc::new(System));
     let service = service.with_context(|| format!("the data folder `{}`", folder.display()))?;
     for notice in service.notices() {
         anstream::eprintln!("slagboom: {notice}");
@@ -115,7 +114,7 @@ pub fn open(folder: &Path) -> Result<Service, Failure> {
 
 /// Where decisions are read from.
 enum Records {
-    Daemon(DecisionLogServiceClient<Channel>),
+    Daemon(DecisionLogServiceClient<client::Connection>),
     Folder(Box<Service>),
 }
 
@@ -139,7 +138,7 @@ impl Records {
                 let page = log.list_decisions(request).await;
                 Ok(page.map_err(|status| client::failure("log list", &status))?.into_inner())
             }
-            Self::Folder(service) => Ok(grpc::list(service, &request, PAGE_BYTES_MAX)?),
+            Self::Folder(service) => Ok(grpc::list(service, &local(), &request, PAGE_BYTES_MAX)?),
         }
     }
 
@@ -150,7 +149,7 @@ impl Records {
                 let response = response.map_err(|status| client::failure("log show", &status))?.into_inner();
                 response.recorded.ok_or_else(|| anyhow!("an empty answer").into())
             }
-            Self::Folder(service) => Ok(grpc::show(service, &decision_id)?),
+            Self::Folder(service) => Ok(grpc::show(service, &local(), &decision_id)?),
         }
     }
 
@@ -168,7 +167,7 @@ impl Records {
                 }
                 Ok(files)
             }
-            Self::Folder(service) => Ok(grpc::evidence(service, &decision_id)?),
+            Self::Folder(service) => Ok(grpc::evidence(service, &local(), &decision_id)?),
         }
     }
 }

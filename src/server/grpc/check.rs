@@ -9,7 +9,7 @@ use std::{
 
 use prost::{Message, bytes::Bytes};
 use tokio_stream::Stream;
-use tonic::{Extensions, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     codec::{Incoming, Outgoing},
@@ -17,11 +17,13 @@ use super::{
     status::{check_error, status},
 };
 use crate::{
+    access::Pass,
+    domain::identity::Identity,
     proto::v1,
     server::{
         Draining,
+        gate::{Gate, method},
         limits::{BATCH_MAX, REQUEST_BYTES_MAX, STREAM_WINDOW_MAX},
-        listener::Caller,
     },
     service::{Outbox, Pending, Question, Refusal, Reply, Service},
 };
@@ -34,29 +36,36 @@ const REQUEST_ID_ECHOED: usize = 128;
 pub struct ExportControl {
     service: Arc<Service>,
     outbox: Arc<Outbox<Reply>>,
+    gate: Gate,
     draining: Draining,
 }
 
 impl ExportControl {
     /// The service on the thread whose outbox this is.
     #[must_use]
-    pub const fn new(service: Arc<Service>, outbox: Arc<Outbox<Reply>>, draining: Draining) -> Self {
-        Self { service, outbox, draining }
+    pub const fn new(
+        service: Arc<Service>,
+        outbox: Arc<Outbox<Reply>>,
+        gate: Gate,
+        draining: Draining,
+    ) -> Self {
+        Self { service, outbox, gate, draining }
     }
 }
 
 #[tonic::async_trait]
 impl server::ExportControlService for ExportControl {
     async fn check_export(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Status> {
-        let caller = caller(request.extensions());
-        let asked = question(caller, request.into_inner().0).map_err(|(_, refusal)| status(&refusal))?;
+        let pass = self.gate.admit(&request, method::CHECK_EXPORT)?;
+        let asked =
+            question(pass.identity(), request.into_inner().0).map_err(|(_, refusal)| status(&refusal))?;
         let answer = self.service.check(asked, &self.outbox).await.map_err(|refusal| status(&refusal))?;
         let response = v1::CheckExportResponse { decision: Some(render::decision(&answer)) };
         Ok(Response::new(Outgoing(response.encode_to_vec())))
     }
 
     async fn batch_check_exports(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Status> {
-        let caller = caller(request.extensions());
+        let pass = self.gate.admit(&request, method::BATCH_CHECK_EXPORTS)?;
         let requests = frame::wrapped(request.into_inner().0).map_err(|refusal| status(&refusal))?;
         if !(1..=BATCH_MAX).contains(&requests.len()) {
             let rule = format!("a batch has 1 to {BATCH_MAX} requests, and this one has {}", requests.len());
@@ -65,7 +74,7 @@ impl server::ExportControlService for ExportControl {
         let owed: Vec<Owed> = requests
             .into_iter()
             .map(|bytes| {
-                Owed::ask(caller.clone(), Ok(bytes), |asked| self.service.check(asked, &self.outbox))
+                Owed::ask(pass.identity(), Ok(bytes), |asked| self.service.check(asked, &self.outbox))
             })
             .collect();
         let mut answers = Vec::with_capacity(owed.len());
@@ -81,14 +90,15 @@ impl server::ExportControlService for ExportControl {
         &self,
         request: Request<Streaming<Incoming>>,
     ) -> Result<Response<Answers>, Status> {
-        let caller = caller(request.extensions());
+        let pass = self.gate.admit(&request, method::CHECK_EXPORTS)?;
         let mut draining = self.draining.clone();
         let drained = Box::pin(async move {
             // An error means that the server is gone, which is the end as well.
             drop(draining.wait_for(|draining| *draining).await);
         });
         Ok(Response::new(Answers {
-            caller,
+            pass,
+            gate: self.gate.clone(),
             service: self.service.clone(),
             outbox: self.outbox.clone(),
             input: Input::Open(Box::new(request.into_inner())),
@@ -106,7 +116,11 @@ struct Owed {
 
 impl Owed {
     /// Asks; whatever is wrong with the message becomes its answer.
-    fn ask(caller: Arc<str>, bytes: Result<Bytes, Refusal>, check: impl FnOnce(Question) -> Pending) -> Self {
+    fn ask(
+        caller: &Arc<Identity>,
+        bytes: Result<Bytes, Refusal>,
+        check: impl FnOnce(Question) -> Pending,
+    ) -> Self {
         let asked =
             bytes.map_err(|refusal| (String::new(), refusal)).and_then(|bytes| question(caller, bytes));
         match asked {
@@ -123,7 +137,8 @@ impl Owed {
 ///
 /// It reads as long as it does not owe too much and the writer has room; both are how the stream slows its client down.
 pub struct Answers {
-    caller: Arc<str>,
+    pass: Pass,
+    gate: Gate,
     service: Arc<Service>,
     outbox: Arc<Outbox<Reply>>,
     input: Input,
@@ -159,9 +174,13 @@ impl Answers {
                 Poll::Ready(None) => self.input = Input::Ended,
                 Poll::Ready(Some(Err(broken))) => self.input = Input::Broken(Box::new(broken)),
                 Poll::Ready(Some(Ok(Incoming(wrapper)))) => {
+                    if let Err(turned_away) = self.gate.still(&self.pass, method::CHECK_EXPORTS) {
+                        self.input = Input::Broken(Box::new(turned_away));
+                        return;
+                    }
                     let check = |asked| self.service.check_patiently(asked, &self.outbox);
                     let bytes = frame::wrapped_once(wrapper);
-                    self.owed.push_back(Owed::ask(self.caller.clone(), bytes, check));
+                    self.owed.push_back(Owed::ask(self.pass.identity(), bytes, check));
                 }
             }
         }
@@ -194,7 +213,7 @@ impl Stream for Answers {
 /// Reads the question of one message.
 ///
 /// The error comes with the `request_id`, as far as it could be read.
-fn question(caller: Arc<str>, bytes: Bytes) -> Result<Question, (String, Refusal)> {
+fn question(caller: &Arc<Identity>, bytes: Bytes) -> Result<Question, (String, Refusal)> {
     if bytes.len() > REQUEST_BYTES_MAX {
         let refusal = Refusal::TooLarge { length: bytes.len(), length_max: REQUEST_BYTES_MAX };
         return Err((String::new(), refusal));
@@ -205,6 +224,7 @@ fn question(caller: Arc<str>, bytes: Bytes) -> Result<Question, (String, Refusal
         let rule = format!("`{}` is no kind of receipt", request.receipt);
         return Err((echoed(&request.request_id), Refusal::field("receipt", "UNKNOWN", rule)));
     };
+    let caller = caller.clone();
     Ok(Question { caller, request: convert::raw_request(request), bytes, receipt })
 }
 
@@ -218,9 +238,4 @@ fn told(request_id: String, reply: Reply) -> v1::CheckAnswer {
 
 fn echoed(request_id: &str) -> String {
     request_id.chars().take(REQUEST_ID_ECHOED).collect()
-}
-
-/// Who asks.
-pub(super) fn caller(extensions: &Extensions) -> Arc<str> {
-    extensions.get::<Caller>().map_or_else(|| "unknown".into(), |caller| caller.0.clone())
 }

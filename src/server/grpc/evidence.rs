@@ -8,7 +8,7 @@ use tracing::error;
 
 use super::{convert, render};
 use crate::{
-    domain::{request::RawRequest, vocabulary::ListId},
+    domain::{identity::Identity, request::RawRequest, vocabulary::ListId},
     engine::Finder,
     ledger::request_digest,
     proto::{self, v1},
@@ -31,8 +31,8 @@ pub struct EvidenceFile {
 ///
 /// # Errors
 /// As [`Service::evidence`].
-pub fn evidence(service: &Service, id: &str) -> Result<Vec<EvidenceFile>, Refusal> {
-    let Evidence { recorded, entry_bytes, kept, receipt } = service.evidence(id)?;
+pub fn evidence(service: &Service, reader: &Identity, id: &str) -> Result<Vec<EvidenceFile>, Refusal> {
+    let Evidence { recorded, entry_bytes, kept, receipt } = service.evidence(reader, id)?;
     let sequence = recorded.entry.sequence;
     let request = v1::CheckExportRequest::decode(&*recorded.request_bytes)
         .map_err(|_| Refusal::RecordDamaged { sequence })?;

@@ -9,16 +9,19 @@ use tonic::{Request, Response, Status};
 use tracing::error;
 
 use super::{
-    check::caller,
     convert,
     evidence::{EvidenceFile, evidence},
     render, replay,
     status::status,
 };
 use crate::{
-    domain::outcome::Outcome,
+    domain::{identity::Identity, outcome::Outcome},
     proto::v1::{self, decision_log_service_server},
-    server::{Draining, limits::PAGE_BYTES_MAX},
+    server::{
+        Draining,
+        gate::{Gate, Method, method},
+        limits::PAGE_BYTES_MAX,
+    },
     service::{Found, RawFilter, Refusal, Service},
     telemetry::field,
 };
@@ -27,14 +30,15 @@ use crate::{
 #[derive(Clone)]
 pub struct DecisionLog {
     service: Arc<Service>,
+    gate: Gate,
     draining: Draining,
 }
 
 impl DecisionLog {
     /// The service, which ends its long answers when the daemon drains.
     #[must_use]
-    pub const fn new(service: Arc<Service>, draining: Draining) -> Self {
-        Self { service, draining }
+    pub const fn new(service: Arc<Service>, gate: Gate, draining: Draining) -> Self {
+        Self { service, gate, draining }
     }
 }
 
@@ -44,9 +48,9 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
-        self.count(&request, "GetDecision");
+        let reader = self.admit(&request, method::GET_DECISION)?;
         let id = request.into_inner().decision_id;
-        let recorded = self.read(move |service| show(service, &id)).await?;
+        let recorded = self.read(move |service| show(service, &reader, &id)).await?;
         Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
     }
 
@@ -54,9 +58,9 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::ListDecisionsRequest>,
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
-        self.count(&request, "ListDecisions");
+        let reader = self.admit(&request, method::LIST_DECISIONS)?;
         let request = request.into_inner();
-        let response = self.read(move |service| list(service, &request, PAGE_BYTES_MAX)).await?;
+        let response = self.read(move |service| list(service, &reader, &request, PAGE_BYTES_MAX)).await?;
         Ok(Response::new(response))
     }
 
@@ -64,7 +68,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::ReadEntriesRequest>,
     ) -> Result<Response<v1::ReadEntriesResponse>, Status> {
-        self.count(&request, "ReadEntries");
+        self.admit(&request, method::READ_ENTRIES)?;
         let request = request.into_inner();
         Ok(Response::new(self.read(move |service| entries(service, &request)).await?))
     }
@@ -73,7 +77,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
-        self.count(&request, "GetCheckpoint");
+        self.admit(&request, method::GET_CHECKPOINT)?;
         checkpoint(&self.service).map(Response::new).map_err(|refusal| status(&refusal))
     }
 
@@ -81,7 +85,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetInclusionProofRequest>,
     ) -> Result<Response<v1::GetInclusionProofResponse>, Status> {
-        self.count(&request, "GetInclusionProof");
+        self.admit(&request, method::GET_INCLUSION_PROOF)?;
         let v1::GetInclusionProofRequest { sequence, tree_size } = request.into_inner();
         let proof = self.read(move |service| service.inclusion(sequence, tree_size)).await?;
         Ok(Response::new(v1::GetInclusionProofResponse {
@@ -97,7 +101,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
-        self.count(&request, "GetConsistencyProof");
+        self.admit(&request, method::GET_CONSISTENCY_PROOF)?;
         let v1::GetConsistencyProofRequest { from_size, to_size } = request.into_inner();
         let proof = self.read(move |service| service.consistency(from_size, to_size)).await?;
         Ok(Response::new(v1::GetConsistencyProofResponse {
@@ -111,8 +115,9 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
 
     async fn list_reads(
         &self,
-        _: Request<v1::ListReadsRequest>,
+        request: Request<v1::ListReadsRequest>,
     ) -> Result<Response<v1::ListReadsResponse>, Status> {
+        self.gate.admit(&request, method::LIST_READS)?;
         let reads = self.service.reads().into_iter().map(|reads| v1::Reads {
             caller: reads.caller.to_string(),
             method: reads.method.to_owned(),
@@ -129,9 +134,9 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::GetEvidenceRequest>,
     ) -> Result<Response<Self::GetEvidenceStream>, Status> {
-        self.count(&request, "GetEvidence");
+        let reader = self.admit(&request, method::GET_EVIDENCE)?;
         let id = request.into_inner().decision_id;
-        let files = self.read(move |service| evidence(service, &id)).await?;
+        let files = self.read(move |service| evidence(service, &reader, &id)).await?;
         let files = files.into_iter().map(|file| {
             let EvidenceFile { path, content } = file;
             Ok(v1::GetEvidenceResponse { path, content })
@@ -145,15 +150,18 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
         &self,
         request: Request<v1::ReplayDecisionsRequest>,
     ) -> Result<Response<replay::Said>, Status> {
-        self.count(&request, "ReplayDecisions");
+        self.admit(&request, method::REPLAY_DECISIONS)?;
         let said = replay::stream(&self.service, &self.draining, request.into_inner());
         said.map(Response::new).map_err(|refusal| status(&refusal))
     }
 }
 
 impl DecisionLog {
-    fn count<T>(&self, request: &Request<T>, method: &'static str) {
-        self.service.count_read(&caller(request.extensions()), method);
+    /// Who reads; it is counted.
+    fn admit<T>(&self, request: &Request<T>, method: Method) -> Result<Arc<Identity>, Status> {
+        let pass = self.gate.admit(request, method)?;
+        self.service.count_read(pass.identity().name(), method.name);
+        Ok(pass.identity().clone())
     }
 
     async fn read<T: Send + 'static>(
@@ -203,8 +211,8 @@ fn entries(service: &Service, request: &v1::ReadEntriesRequest) -> Result<v1::Re
 ///
 /// # Errors
 /// As [`Service::decision`].
-pub fn show(service: &Service, id: &str) -> Result<v1::RecordedDecision, Refusal> {
-    tell(service.decision(id)?)
+pub fn show(service: &Service, reader: &Identity, id: &str) -> Result<v1::RecordedDecision, Refusal> {
+    tell(service.decision(reader, id)?)
 }
 
 /// A page of at most `bytes_max` bytes, as `ListDecisions` tells it. Reads the disk.
@@ -213,6 +221,7 @@ pub fn show(service: &Service, id: &str) -> Result<v1::RecordedDecision, Refusal
 /// As [`Service::decisions`].
 pub fn list(
     service: &Service,
+    reader: &Identity,
     request: &v1::ListDecisionsRequest,
     bytes_max: usize,
 ) -> Result<v1::ListDecisionsResponse, Refusal> {
@@ -231,7 +240,7 @@ pub fn list(
         let length = told.encoded_len();
         Ok((told, length))
     };
-    let page = service.decisions(&filter, request.page_size, &request.page_token, bytes_max, told)?;
+    let page = service.decisions(reader, &filter, request.page_size, &request.page_token, bytes_max, told)?;
     Ok(v1::ListDecisionsResponse { decisions: page.items, next_page_token: page.next_page_token })
 }
 

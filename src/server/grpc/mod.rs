@@ -25,7 +25,7 @@ pub use log::{DecisionLog, list, show};
 pub use replay::{said, summary};
 use server::export_control_service_server::ExportControlServiceServer;
 
-use super::{Draining, limits::MESSAGE_BYTES_MAX};
+use super::{Draining, gate::Gate, limits::MESSAGE_BYTES_MAX};
 use crate::{
     domain::request::RawRequest,
     ledger::{Body, Entry},
@@ -53,9 +53,9 @@ pub const SERVICE_NAMES: [&str; 2] = ["slagboom.v1.ExportControlService", "slagb
 
 /// Our services on the thread whose outbox this is.
 #[must_use]
-pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, draining: Draining) -> Routes {
-    let log = DecisionLog::new(service.clone(), draining.clone());
-    let control = ExportControl::new(service.clone(), outbox, draining);
+pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, gate: &Gate, draining: Draining) -> Routes {
+    let log = DecisionLog::new(service.clone(), gate.clone(), draining.clone());
+    let control = ExportControl::new(service.clone(), outbox, gate.clone(), draining);
     Routes::new(ExportControlServiceServer::new(control).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(DecisionLogServiceServer::new(log).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }

@@ -101,6 +101,15 @@ impl Shape {
                 "DECISION_NOT_FOUND",
                 pairs(&[("decision_id", id.chars().take(64).collect())]),
             ),
+            Refusal::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED", HashMap::new()),
+            Refusal::RoleMissing { method, least } => {
+                let facts = [("method", (*method).to_owned()), ("roles", least.to_string())];
+                (Code::PermissionDenied, "ROLE_MISSING", pairs(&facts))
+            }
+            Refusal::WholeLog { method } => {
+                (Code::PermissionDenied, "WHOLE_LOG", pairs(&[("method", (*method).to_owned())]))
+            }
+            Refusal::ExporterNotTheirs => (Code::PermissionDenied, "EXPORTER_NOT_THEIRS", HashMap::new()),
             Refusal::Internal => (Code::Internal, "INTERNAL", HashMap::new()),
         };
         Self { code, reason, metadata }

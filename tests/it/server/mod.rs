@@ -1,5 +1,6 @@
 //! The daemon over a real socket.
 
+mod access;
 mod answers;
 mod bad_input;
 mod cases;

@@ -1,5 +1,6 @@
 //! `one_answer_per_request`.
 
+use slagboom::domain::identity::{Identity, Roles};
 use slagboom::proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -43,7 +44,9 @@ fn and_under_another_rulebook_it_is_told_in_the_words_of_the_old_one() {
     let service = crate::support::open(folder.path(), rulebook, clock, 16).unwrap();
     assert_ne!(service.snapshot().digest.to_string(), first.rulebook.as_ref().unwrap().digest);
     assert_eq!(service.size(), 3, "the new rulebook is an entry of its own");
-    let slagboom::service::Found::Kept(recorded) = service.decision(&first.decision_id).unwrap() else {
+    let slagboom::service::Found::Kept(recorded) =
+        service.decision(&Identity::local(), &first.decision_id).unwrap()
+    else {
         panic!("nothing was erased")
     };
     let recorded = recorded.into_answer(false, None).unwrap();
@@ -88,22 +91,14 @@ fn an_id_used_for_another_request_is_refused() {
 
 #[test]
 fn an_id_of_another_caller_is_another_id() {
-    let folder = tempfile::tempdir().unwrap();
     let server = TestServer::start();
-    let other = TestServer::start_with(crate::support::Setup {
-        listen: slagboom::config::Listen::Unix(folder.path().join("socket")),
-        ..Default::default()
-    });
-    let tcp = block_on(check(&server, request("a"))).unwrap();
-    let unix = block_on(check(&other, request("a"))).unwrap();
-    assert_eq!(tcp.caller, "127.0.0.1");
-    assert!(unix.caller.starts_with("unix:"), "{}", unix.caller);
-    // On one service: the caller is part of the key.
+    let local = block_on(check(&server, request("a"))).unwrap();
+    assert_eq!(local.caller, "local");
     let ask = |caller: &str, code: &str| {
         let bytes: prost::bytes::Bytes = prost::Message::encode_to_vec(&with_code(code, request("a"))).into();
         let request = slagboom::server::grpc::read_request(&bytes).unwrap();
         let question = slagboom::service::Question {
-            caller: caller.into(),
+            caller: Identity::new(caller, Roles::all(), None).into(),
             request,
             bytes,
             receipt: slagboom::service::ReceiptKind::None,

@@ -1,13 +1,20 @@
 //! What integration tests share: a server on a free port over a temporary store, with a clock that stands still.
 
-use std::{fs, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use slagboom::{
+    access::Guard,
     clock::Fixed,
     config::Listen,
     proto::v1,
     rulebook::{Bundle, Rulebook, compile},
-    server::{self, Listener, Opening, ServeError, ServeOptions},
+    server::{self, Gate, Listener, Opening, ServeError, ServeOptions},
     service::{OpenError, Service},
     store::Options,
 };
@@ -42,6 +49,8 @@ pub struct Setup {
     pub grace: Duration,
     /// Bytes that the store leaves free on the volume.
     pub reserve_bytes: u64,
+    /// File of tokens; without one everybody is `local`.
+    pub tokens: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -53,6 +62,7 @@ impl Default for Setup {
             rulebook: small_rulebook(),
             grace: Duration::from_secs(20),
             reserve_bytes: 0,
+            tokens: None,
         }
     }
 }
@@ -81,7 +91,10 @@ impl TestServer {
         let service = Arc::new(service.unwrap());
         let (shutdown, ended) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
-        let options = ServeOptions { threads: setup.threads, reflection: true, grace: setup.grace };
+        let gate = setup.tokens.map_or_else(Gate::default, |tokens| {
+            Gate::new(Arc::new(Guard::of_file(&tokens, clock.clone()).unwrap()))
+        });
+        let options = ServeOptions { threads: setup.threads, reflection: true, grace: setup.grace, gate };
         let serving = service.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
