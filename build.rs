@@ -21,8 +21,11 @@ mod protos {
     use prost::Message;
     use tonic_prost_build::manual::{Builder, Method, Service};
 
-    const FILES: [&str; 2] =
-        ["slagboom/v1/export_control_service.proto", "slagboom/v1/decision_log_service.proto"];
+    const FILES: [&str; 3] = [
+        "slagboom/v1/export_control_service.proto",
+        "slagboom/v1/decision_log_service.proto",
+        "slagboom/v1/licence_service.proto",
+    ];
 
     /// Writes `slagboom.v1.rs` and `descriptor.bin` into `OUT_DIR`.
     pub fn compile() -> Result<(), Box<dyn Error>> {
@@ -54,6 +57,8 @@ mod protos {
             .name("ExportControlService")
             .comment("Decides whether an export may go, over undecoded messages.")
             .method(method("check_export", "CheckExport", "Decides one export.").build())
+            .method(method("confirm_shipment", "ConfirmShipment", "Writes off what has left.").build())
+            .method(method("release_reservation", "ReleaseReservation", "Gives a reservation back.").build())
             .method(method("batch_check_exports", "BatchCheckExports", "Decides up to 100 exports.").build())
             .method(
                 method("check_exports", "CheckExports", "Decides exports as they come.")

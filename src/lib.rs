@@ -44,6 +44,8 @@ pub mod engine;
 pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod proto;
+#[cfg(feature = "daemon")]
+pub mod register;
 pub mod rulebook;
 pub mod screening;
 #[cfg(feature = "daemon")]

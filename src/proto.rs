@@ -69,6 +69,13 @@ mod tests {
     #[test]
     fn every_service_is_described() {
         let names: Vec<String> = descriptors().services().map(|s| s.full_name().to_owned()).collect();
-        assert_eq!(names, ["slagboom.v1.ExportControlService", "slagboom.v1.DecisionLogService"]);
+        assert_eq!(
+            names,
+            [
+                "slagboom.v1.ExportControlService",
+                "slagboom.v1.DecisionLogService",
+                "slagboom.v1.LicenceService"
+            ]
+        );
     }
 }

@@ -201,6 +201,7 @@ impl Parser {
             currency: currency?,
             used_quantity,
             used_value,
+            suspended: None,
         })
     }
 

@@ -76,6 +76,13 @@ pub fn human(label: &str, decision: &v1::Decision, language: Language) -> String
             allocation.currency
         );
     }
+    if !decision.reserved_until.is_empty() {
+        let _ = writeln!(
+            out,
+            "  reserved until {}: confirm the shipment, or give it back",
+            decision.reserved_until
+        );
+    }
     for duty in &decision.duties {
         let _ = writeln!(
             out,

@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::{Format, print};
 use crate::archive::{Archive, BlockEnd};
 use crate::clock::{Clock, System};
+use crate::engine::effects;
 use crate::ledger::{Body, BodyState, Entry, EntryKind, MARKS_MAX, Marks, REASON_LENGTH_MAX};
 use crate::server::{self, grpc};
 use crate::service::{DecisionId, LogKey};
@@ -21,6 +22,9 @@ use crate::store::Options;
 
 /// Years that decisions are kept after the end of the year of export.
 const YEARS_DEFAULT: i16 = 10;
+
+/// Full calendar years after which no licence that a decision drew on runs any more: the longest run four.
+const LICENCE_YEARS: i16 = 5;
 
 /// Decisions are kept until the end of the tenth calendar year after that of the export; then their requests and findings
 /// may be erased. The entry stays, and every proof with it. A legal hold keeps them longer.
@@ -138,6 +142,8 @@ struct Kept {
     /// The day of the export; `None` where the body is erased.
     export: Option<Date>,
     is_held: bool,
+    /// Does it draw on a licence?
+    draws: bool,
 }
 
 impl Kept {
@@ -146,8 +152,13 @@ impl Kept {
         Date::new(self.export?.year().saturating_add(years), 12, 31).ok()
     }
 
+    /// May the licence that it draws on still be used? The body is what the balance rests on.
+    fn counts_on(&self, today: Date) -> bool {
+        self.draws && self.until(LICENCE_YEARS).is_none_or(|until| until >= today)
+    }
+
     fn is_due(&self, period: &Period, today: Date) -> bool {
-        !self.is_held && self.until(period.years).is_some_and(|until| until < today)
+        !self.is_held && !self.counts_on(today) && self.until(period.years).is_some_and(|until| until < today)
     }
 }
 
@@ -171,8 +182,8 @@ fn read(folder: &Folder, wanted: impl Fn(&Kept) -> bool) -> Result<Found, Failur
             match entry.kind {
                 EntryKind::DecisionMade => {
                     let id = DecisionId::of(sequence, entry.time_ms);
-                    let export = export_date(record.body.proved(&entry)?);
-                    let found = Kept { sequence, id, export, is_held: false };
+                    let (export, draws) = export_date(record.body.proved(&entry)?);
+                    let found = Kept { sequence, id, export, is_held: false, draws };
                     if wanted(&found) {
                         kept.insert(sequence, found);
                     }
@@ -202,10 +213,12 @@ fn read(folder: &Folder, wanted: impl Fn(&Kept) -> bool) -> Result<Found, Failur
     Ok(Found { kept, size })
 }
 
-fn export_date(body: BodyState<'_>) -> Option<Date> {
-    let BodyState::Kept { body, .. } = body else { return None };
-    let (request, _) = Body::split(body).ok()?;
-    grpc::read_request(request)?.export_date.parse().ok()
+/// The day of the export, and whether it draws on a licence.
+fn export_date(body: BodyState<'_>) -> (Option<Date>, bool) {
+    let BodyState::Kept { body, .. } = body else { return (None, false) };
+    let Ok((request, decision)) = Body::split(body) else { return (None, false) };
+    let draws = effects(decision).is_some_and(|effects| !effects.holds.is_empty());
+    (grpc::read_request(request).and_then(|request| request.export_date.parse().ok()), draws)
 }
 
 fn marked(body: BodyState<'_>) -> Result<Vec<u64>, Failure> {
@@ -284,6 +297,10 @@ impl Erasing {
         for kept in chosen {
             let why = match kept.until(self.period.years) {
                 _ if kept.is_held => "is on legal hold".to_owned(),
+                _ if kept.counts_on(today) => {
+                    let years = LICENCE_YEARS;
+                    format!("draws on a licence, whose balance would be lost: not before {years} full years")
+                }
                 None => "was erased before".to_owned(),
                 Some(until) if until >= today && !self.before_due => format!("must be kept until {until}"),
                 Some(_) => continue,
@@ -381,6 +398,7 @@ mod tests {
             id: DecisionId::of(7, 0),
             export: Some(export.parse().unwrap()),
             is_held,
+            draws: false,
         };
         let period = Period { years: 10, on: None };
         let day = |text: &str| text.parse::<Date>().unwrap();
@@ -389,6 +407,11 @@ mod tests {
             assert!(kept(export, false).is_due(&period, day("2025-01-01")), "{export}");
             assert!(!kept(export, true).is_due(&period, day("2099-01-01")), "{export}");
         }
+        // However short the period is, what a licence still counts on is kept.
+        let short = Period { years: 0, on: None };
+        let drawing = Kept { draws: true, ..kept("2014-01-01", false) };
+        assert!(!drawing.is_due(&short, day("2019-12-31")));
+        assert!(drawing.is_due(&short, day("2020-01-01")));
         let erased = Kept { export: None, ..kept("2014-01-01", false) };
         assert!(!erased.is_due(&period, day("2099-01-01")));
     }

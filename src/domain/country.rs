@@ -26,6 +26,14 @@ pub enum CountryError {
     Unknown(String),
 }
 
+impl CountrySet {
+    /// Is any country in both?
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+}
+
 impl Country {
     /// All countries, by code.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -23,6 +23,8 @@ pub enum LicenceKind {
     Sanctions,
     /// Transfer inside the Union.
     Transfer,
+    /// Individual or global, for one project (2021/821 Art 12(3)): up to four years.
+    Project,
 }
 
 /// The standing of a licence, apart from suspensions by criterion.
@@ -68,7 +70,7 @@ pub struct LicenceLine {
     pub line: u32,
     /// The goods that it covers.
     pub goods: LicensedGoods,
-    /// Unit of the quantity, compared to the letter.
+    /// Unit of the quantity, compared to the letter; empty is any, where there is no cap on the quantity.
     pub unit: Box<str>,
     /// Cap on the quantity; `None` is no cap.
     pub cap_quantity: Option<Decimal>,
@@ -80,6 +82,8 @@ pub struct LicenceLine {
     pub used_quantity: Decimal,
     /// Value written off or promised.
     pub used_value: Decimal,
+    /// Why it may not be used, where people have suspended it.
+    pub suspended: Option<Box<str>>,
 }
 
 /// Goods that a licence line covers.
@@ -128,9 +132,19 @@ pub struct Standing {
     pub rates: ExchangeRates,
     /// Releases.
     pub clearances: Vec<Clearance>,
+    /// Were `licences` looked up in a register, so that they may be used without being offered?
+    pub finds: bool,
+    /// Until when what licences give is kept for the export; `None` keeps nothing.
+    pub reserve_until: Option<Date>,
+    /// The decision whose reservation the export supersedes, and which counts in no balance here.
+    pub releases: Option<u64>,
 }
 
 impl LicenceKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Individual, Self::Global, Self::Project, Self::Military, Self::Transfer, Self::Sanctions];
+
     /// As files write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -140,15 +154,14 @@ impl LicenceKind {
             Self::Military => "military",
             Self::Sanctions => "sanctions",
             Self::Transfer => "transfer",
+            Self::Project => "project",
         }
     }
 
     /// The kind of this name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Individual, Self::Global, Self::Military, Self::Sanctions, Self::Transfer]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -278,7 +278,7 @@ impl Authorisation {
     pub fn accepts(self, kind: super::licence::LicenceKind) -> bool {
         use super::licence::LicenceKind as Kind;
         match self {
-            Self::DualUse => matches!(kind, Kind::Individual | Kind::Global),
+            Self::DualUse => matches!(kind, Kind::Individual | Kind::Global | Kind::Project),
             Self::Military => kind == Kind::Military,
             Self::Sanctions => kind == Kind::Sanctions,
             Self::Transfer => kind == Kind::Transfer,

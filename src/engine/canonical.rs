@@ -1,12 +1,15 @@
 //! Decisions as bytes: the same decision is the same bytes on every machine.
 //!
-//! Layout, version 1. Integers are little-endian; `text` is a `u16` length and UTF-8; `list` is a `u16` count and its
+//! Layout, version 1, and version 2 for a decision that changes the register of licences. Integers are little-endian; `text` is a `u16` length and UTF-8; `list` is a `u16` count and its
 //! items; `option` is a byte 0, or a byte 1 and the value; dates and decimals are texts. Rules stand by id, version and
 //! copy (0: as known first; 1: with the end learnt later), words by their text, so that the bytes mean the same under
 //! every order of a rulebook's files. No message text, decision id or time is in them.
 //!
 //! ```text
-//! decision   = 1u8 outcome:u8 basis:option(u8) lines:list(line) duties:list(text)
+//! decision   = 1u8 rest | 2u8 effects rest
+//! effects    = releases:option(u64) reserved_until:option(text) country:option(text) holds:list(hold)
+//! hold       = goods_line:u32 licence:text licence_line:u32 quantity:text value:text currency:text
+//! rest       = outcome:u8 basis:option(u8) lines:list(line) duties:list(text)
 //!              valid_until:option(text) upcoming:option(date:text outcome:u8 rules:list(finder))
 //! line       = line:u32 outcome:u8 basis:option(u8) findings:list(finding) allocations:list(allocation)
 //!              considered:list(what:text why_not:text) warnings:list(text)
@@ -20,16 +23,20 @@
 use thiserror::Error;
 
 use super::decision::{
-    Allocation, Considered, Decision, EngineFinding, Fact, Finder, Finding, Ground, LineDecision, Upcoming,
+    Allocation, Considered, Decision, Effects, EngineFinding, Fact, Finder, Finding, Ground, LineDecision,
+    Upcoming,
 };
+use super::effects::split_effects;
 use super::tri::Missing;
 use crate::domain::outcome::{Basis, Effect, FindingState, Outcome};
 use crate::domain::period::parse_date;
 use crate::domain::vocabulary::Word;
 use crate::rulebook::{RuleIx, Rulebook};
 
-/// Version of the layout.
+/// Version of the layout of a decision that changes no register.
 pub const VERSION: u8 = 1;
+/// Version of the layout of one that does.
+pub const VERSION_WITH_EFFECTS: u8 = 2;
 
 /// Why bytes are no decision under a rulebook.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -46,7 +53,12 @@ pub enum CanonicalError {
 #[must_use]
 pub fn encode(book: &Rulebook, decision: &Decision) -> Vec<u8> {
     let mut to = Writer { bytes: Vec::with_capacity(512), book };
-    to.u8(VERSION);
+    if decision.effects.is_none() {
+        to.u8(VERSION);
+    } else {
+        to.u8(VERSION_WITH_EFFECTS);
+        to.effects(&decision.effects);
+    }
     to.u8(decision.outcome.code());
     to.option(decision.basis, |to, basis| to.u8(basis.code()));
     to.list(&decision.lines, Writer::line);
@@ -65,10 +77,8 @@ pub fn encode(book: &Rulebook, decision: &Decision) -> Vec<u8> {
 /// # Errors
 /// [`CanonicalError`].
 pub fn decode(book: &Rulebook, bytes: &[u8]) -> Result<Decision, CanonicalError> {
+    let (effects, bytes) = split_effects(bytes).ok_or(CanonicalError::Bytes)?;
     let mut from = Reader { bytes, book };
-    if from.u8()? != VERSION {
-        return Err(CanonicalError::Bytes);
-    }
     let decision = Decision {
         outcome: from.outcome()?,
         basis: from.option(Reader::basis)?,
@@ -78,6 +88,7 @@ pub fn decode(book: &Rulebook, bytes: &[u8]) -> Result<Decision, CanonicalError>
         upcoming: from.option(|from| {
             Ok(Upcoming { date: from.date()?, outcome: from.outcome()?, rules: from.list(Reader::finder)? })
         })?,
+        effects,
     };
     if from.bytes.is_empty() { Ok(decision) } else { Err(CanonicalError::Bytes) }
 }
@@ -144,6 +155,20 @@ impl Writer<'_> {
                 ));
             }
         }
+    }
+
+    fn effects(&mut self, effects: &Effects) {
+        self.option(effects.releases, |to, sequence| to.bytes.extend_from_slice(&sequence.to_le_bytes()));
+        self.option(effects.reserved_until, |to, date| to.text(&date.to_string()));
+        self.option(effects.country, |to, country| to.text(country.code()));
+        self.list(&effects.holds, |to, hold| {
+            to.u32(hold.goods_line);
+            to.text(&hold.licence);
+            to.u32(hold.licence_line);
+            to.text(&hold.quantity.to_string());
+            to.text(&hold.value.to_string());
+            to.text(hold.currency.code());
+        });
     }
 
     fn line(&mut self, line: &LineDecision) {

@@ -30,8 +30,8 @@ pub(super) enum Cover {
         /// Its last day.
         expires: Option<Date>,
     },
-    /// It would cover, and is suspended: by these rules, or by its own standing when there are none.
-    Suspended(Vec<usize>),
+    /// It would cover, and is suspended: by these rules, or by people or its own standing when there are none; and why.
+    Suspended(Vec<usize>, String),
     /// It fails on nothing but a cap.
     OverCap(String),
     /// A cap must be tested and there is no rate.
@@ -78,7 +78,9 @@ impl Draw<'_> {
             .collect();
         let is_suspended = !suspended.is_empty() || licence.status == LicenceStatus::Suspended;
         match self.best_line(at, licence) {
-            Cover::Covers { .. } if is_suspended => Cover::Suspended(suspended),
+            Cover::Covers { .. } if is_suspended => Cover::Suspended(suspended, "it is suspended".to_owned()),
+            // What law suspends is said to be so, whatever people have suspended beside it.
+            Cover::Suspended(_, why) => Cover::Suspended(suspended, why),
             cover => cover,
         }
     }
@@ -146,7 +148,8 @@ impl Draw<'_> {
 
     fn line(&self, at: usize, licence: &Licence, position: usize, line: &LicenceLine) -> Cover {
         let goods = self.goods;
-        if *line.unit != *goods.quantity.unit {
+        let is_any_unit = line.unit.is_empty() && line.cap_quantity.is_none();
+        if !is_any_unit && *line.unit != *goods.quantity.unit {
             return Cover::No(format!(
                 "its line {} counts in {}, not in {}",
                 line.line, line.unit, goods.quantity.unit
@@ -183,13 +186,16 @@ impl Draw<'_> {
             ));
         };
         match left(line.cap_value, line.used_value, drawn_value, value) {
+            Ok(_) if line.suspended.is_some() => {
+                Cover::Suspended(Vec::new(), line.suspended.as_deref().unwrap_or_default().to_owned())
+            }
             Ok(remaining_value) => Cover::Covers {
                 line: position,
                 allocation: Allocation {
                     licence: licence.number.clone(),
                     licence_line: line.line,
                     quantity: goods.quantity.amount,
-                    unit: line.unit.clone(),
+                    unit: goods.quantity.unit.clone(),
                     value,
                     currency,
                     rate,
@@ -228,6 +234,7 @@ impl Draw<'_> {
 /// Which of two faults is nearer to covering: only a cap, then only a rate, then anything else.
 fn nearer(a: Cover, b: Cover) -> Cover {
     let rank = |cover: &Cover| match cover {
+        Cover::Suspended(..) => 3,
         Cover::RateMissing(_) => 2,
         Cover::OverCap(_) => 1,
         _ => 0,

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use smallvec::SmallVec;
 
 use super::tri::Missing;
+use crate::domain::country::Country;
 use crate::domain::money::Currency;
 use crate::domain::outcome::{Basis, Effect, FindingState, Outcome};
 use crate::domain::vocabulary::Word;
@@ -223,6 +224,46 @@ pub struct Decision {
     pub valid_until: Option<Date>,
     /// The next other outcome.
     pub upcoming: Option<Upcoming>,
+    /// What it does to the register of licences.
+    pub effects: Effects,
+}
+
+/// What a decision does to the register of licences.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Effects {
+    /// The decision whose reservation is given back, because this one supersedes it.
+    pub releases: Option<u64>,
+    /// Last day (UTC) on which `holds` are kept; `None` where nothing is reserved.
+    pub reserved_until: Option<Date>,
+    /// Country of final destination.
+    pub country: Option<Country>,
+    /// What is reserved, on licences.
+    pub holds: Vec<Hold>,
+}
+
+/// A part of a licence that is reserved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hold {
+    /// Line of the goods.
+    pub goods_line: u32,
+    /// Licence number.
+    pub licence: Box<str>,
+    /// Line of the licence.
+    pub licence_line: u32,
+    /// Quantity.
+    pub quantity: Decimal,
+    /// Value, in `currency`.
+    pub value: Decimal,
+    /// Currency of the value.
+    pub currency: Currency,
+}
+
+impl Effects {
+    /// Does it change nothing?
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.releases.is_none() && self.reserved_until.is_none()
+    }
 }
 
 impl EngineFinding {

@@ -7,6 +7,7 @@ mod assess;
 pub mod canonical;
 mod cover;
 mod decision;
+mod effects;
 mod evaluate;
 mod explain;
 mod horizon;
@@ -16,9 +17,10 @@ mod tri;
 
 pub use assess::{Known, Question, assess, assess_linearly, fired};
 pub use decision::{
-    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding,
-    Ground, LineAssessment, LineDecision, PermitOffer, Upcoming,
+    Allocation, Assessment, Considered, DayAssessment, Decision, Effects, EngineFinding, Fact, Finder,
+    Finding, Ground, Hold, LineAssessment, LineDecision, PermitOffer, Upcoming,
 };
+pub use effects::effects;
 pub use rule_ids::rule_ids;
 pub use settle::settle;
 pub use tri::{Missing, Tri};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::canonical::VERSION;
 use super::decision::EngineFinding;
+use super::effects::split_effects;
 
 /// The ids of the rules and of the engine's own findings in canonical bytes (see [`super::canonical`]), each once,
 /// sorted. `None` when the bytes are no decision.
@@ -11,6 +11,7 @@ use super::decision::EngineFinding;
 /// Indexes are built anew from records alone, so this asks for no rulebook.
 #[must_use]
 pub fn rule_ids(bytes: &[u8]) -> Option<BTreeSet<&str>> {
+    let (_, bytes) = split_effects(bytes)?;
     let mut walk = Walk { bytes, ids: BTreeSet::new() };
     walk.decision()?;
     Some(walk.ids)
@@ -24,9 +25,6 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn decision(&mut self) -> Option<()> {
-        if self.u8()? != VERSION {
-            return None;
-        }
         self.skip(1)?;
         self.option(|walk| walk.skip(1))?;
         self.list(Self::line)?;

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::cover::{Cover, Draw, Drawn};
 use super::decision::{
-    Allocation, Assessment, Considered, DayAssessment, Decision, EngineFinding, Fact, Finder, Finding,
-    Ground, LineAssessment, LineDecision, Upcoming,
+    Allocation, Assessment, Considered, DayAssessment, Decision, Effects, EngineFinding, Fact, Finder,
+    Finding, Ground, Hold, LineAssessment, LineDecision, Upcoming,
 };
 use super::tri::Missing;
 use crate::domain::export::{GoodsLine, ProposedExport};
@@ -48,7 +48,9 @@ pub fn settle(
         let last = licence.and_then(|licence| licence.valid.until);
         valid_until = [valid_until, last].into_iter().flatten().min();
     }
-    Decision { outcome, basis, lines, duties, valid_until, upcoming }
+    let effects = settler.effects(outcome, &lines);
+    valid_until = [valid_until, effects.reserved_until].into_iter().flatten().min();
+    Decision { outcome, basis, lines, duties, valid_until, upcoming, effects }
 }
 
 fn worst(lines: &[LineDecision]) -> Outcome {
@@ -86,6 +88,29 @@ impl Settler<'_> {
         let mut drawn = Drawn::new();
         let lines = day.lines.iter().zip(&self.export.goods);
         lines.map(|(assessed, goods)| self.line(assessed, goods, day.date, &mut drawn)).collect()
+    }
+
+    /// All or nothing: what licences give is kept where the whole export may go, and for none of its lines otherwise.
+    fn effects(&self, outcome: Outcome, lines: &[LineDecision]) -> Effects {
+        let mut effects = Effects { releases: self.standing.releases, ..Effects::default() };
+        if outcome != Outcome::Permitted || self.standing.reserve_until.is_none() {
+            return effects;
+        }
+        for line in lines {
+            effects.holds.extend(line.allocations.iter().map(|allocation| Hold {
+                goods_line: line.line,
+                licence: allocation.licence.clone(),
+                licence_line: allocation.licence_line,
+                quantity: allocation.quantity,
+                value: allocation.value,
+                currency: allocation.currency,
+            }));
+        }
+        if !effects.holds.is_empty() {
+            effects.reserved_until = self.standing.reserve_until;
+            effects.country = Some(self.export.end_use_place.country);
+        }
+        effects
     }
 
     /// The first later day on which the whole gives another outcome.
@@ -270,7 +295,10 @@ impl Settler<'_> {
         };
         let mut best: Option<(Preference, usize, usize, Allocation)> = None;
         let mut answer = Answer { result: Result::NoneOffered, over_cap: false };
-        for number in &self.export.licences_offered {
+        // Of licences that nobody offered, one that is for something else is no answer to this export.
+        let is_found = self.standing.finds && self.export.licences_offered.is_empty();
+        let of_register = self.standing.licences.iter().filter(|_| is_found).map(|licence| &licence.number);
+        for number in self.export.licences_offered.iter().chain(of_register) {
             let found =
                 self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
             let Some((at, licence)) = found else {
@@ -302,14 +330,14 @@ impl Settler<'_> {
                     }
                     continue;
                 }
-                Cover::Suspended(by) => {
+                Cover::Suspended(by, why) => {
                     let rules = by
                         .iter()
                         .filter_map(|position| work.assessed.suspensions.get(*position))
                         .copied()
                         .collect();
                     answer.raise(Result::Suspended(licence.number.clone(), rules));
-                    "it is suspended".to_owned()
+                    why
                 }
                 Cover::OverCap(why) => {
                     answer.over_cap = true;
@@ -321,7 +349,9 @@ impl Settler<'_> {
                     why
                 }
                 Cover::No(why) => {
-                    answer.raise(Result::Insufficient);
+                    if !is_found {
+                        answer.raise(Result::Insufficient);
+                    }
                     why
                 }
             };

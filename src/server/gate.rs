@@ -37,9 +37,14 @@ const AUDITING: Roles = Roles::of(&[Officer, Auditor, Admin]);
 /// Those who try what other law would say.
 const REPLAYING: Roles = Roles::of(&[Officer, RuleAuthor, Auditor, Admin]);
 
+/// Those who keep the register of licences.
+const KEEPING: Roles = Roles::of(&[LicenceAdmin, Admin]);
+/// Those who suspend licences.
+const SUSPENDING: Roles = Roles::of(&[Officer, LicenceAdmin, Admin]);
+
 /// The methods, by service.
 pub mod method {
-    use super::{ASKING, AUDITING, Method, READING, REPLAYING, Roles};
+    use super::{ASKING, AUDITING, KEEPING, Method, READING, REPLAYING, Roles, SUSPENDING};
 
     const fn of_exporters(name: &'static str, least: Roles) -> Method {
         Method { name, least, whole_log: false }
@@ -55,6 +60,24 @@ pub mod method {
     pub const BATCH_CHECK_EXPORTS: Method = of_exporters("BatchCheckExports", ASKING);
     /// `ExportControlService`.
     pub const CHECK_EXPORTS: Method = of_exporters("CheckExports", ASKING);
+    /// `ExportControlService`.
+    pub const CONFIRM_SHIPMENT: Method = of_exporters("ConfirmShipment", ASKING);
+    /// `ExportControlService`.
+    pub const RELEASE_RESERVATION: Method = of_exporters("ReleaseReservation", ASKING);
+    /// `LicenceService`.
+    pub const RECORD_LICENCE: Method = of_exporters("RecordLicence", KEEPING);
+    /// `LicenceService`.
+    pub const GET_LICENCE: Method = of_exporters("GetLicence", READING);
+    /// `LicenceService`.
+    pub const LIST_LICENCES: Method = of_exporters("ListLicences", READING);
+    /// `LicenceService`. A criterion asks for no holder.
+    pub const SUSPEND_LICENCES: Method = of_the_log("SuspendLicences", SUSPENDING);
+    /// `LicenceService`.
+    pub const LIFT_SUSPENSION: Method = of_the_log("LiftSuspension", SUSPENDING);
+    /// `LicenceService`.
+    pub const REVOKE_LICENCE: Method = of_exporters("RevokeLicence", KEEPING);
+    /// `LicenceService`.
+    pub const RETURN_LICENCE: Method = of_exporters("ReturnLicence", KEEPING);
     /// `DecisionLogService`.
     pub const GET_DECISION: Method = of_exporters("GetDecision", READING);
     /// `DecisionLogService`.

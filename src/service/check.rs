@@ -8,13 +8,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use prost::bytes::Bytes;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, TryAcquireError, oneshot};
 use tracing::{error, warn};
 
 use super::{
-    Core, Outbox, Queue, Service,
+    Core, DecisionId, DecisionIdError, Outbox, Queue, Service,
     filter::request_terms,
     notary::{Receipt, ReceiptKind},
     recorded::{Recorded, Sameness},
@@ -27,9 +27,11 @@ use crate::{
         export::{ProposedExport, Role},
         identity::Identity,
         licence::{ExchangeRates, Standing},
+        name,
         request::RawRequest,
     },
     engine::{self, Assessment, Decision, Known},
+    register::{RESERVATION_DAYS, Register},
     rulebook::Rulebook,
     screening,
     store::{RequestKey, Term},
@@ -216,6 +218,9 @@ impl Core {
             warn!({ field::CALLER } = &**caller.name(), "a caller asked for an exporter that is not its own");
             return Err(Err(Refusal::ExporterNotTheirs));
         }
+        if let Some(id) = &export.supersedes {
+            self.supersedable(id, exporter).map_err(Err)?;
+        }
         let caller = caller.name().clone();
         if export.dry_run {
             return Err(self.dry_run(caller, export, snapshot, now));
@@ -253,6 +258,26 @@ impl Core {
         }))
     }
 
+    /// Is there such a decision of this exporter?
+    fn supersedable(&self, id: &str, exporter: &str) -> Result<(), Refusal> {
+        let field = |reason, description: String| Err(Refusal::field("supersedes", reason, description));
+        let read: DecisionId = match id.parse() {
+            Ok(read) => read,
+            Err(fault) => return field("DECISION_ID", DecisionIdError::to_string(&fault)),
+        };
+        let of_exporter = |recorded: &Recorded| {
+            let name = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
+            *name::normalise(name) == *exporter
+        };
+        match self.recorded(read.sequence()) {
+            Ok(recorded) if recorded.id() == read && of_exporter(&recorded) => Ok(()),
+            Ok(_) | Err(Refusal::NotFound(_) | Refusal::Erased { .. }) => {
+                field("DECISION_NOT_FOUND", format!("no decision `{read}` of this exporter is in this log"))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// A dry run settles on the state as it is, records nothing and reserves nothing.
     fn dry_run(
         &self,
@@ -262,7 +287,7 @@ impl Core {
         now: Timestamp,
     ) -> Reply {
         let assessment = assess(&snapshot, &export, export.known_at.unwrap_or(now))?;
-        let decision = settle(&snapshot, &export, &assessment)?;
+        let decision = settle(&snapshot, &export, &assessment, &self.register.load(), now)?;
         Ok(Box::new(Answer {
             decision,
             export,
@@ -288,6 +313,10 @@ impl Core {
         for sequence in self.store.find_request(key) {
             let recorded = match self.recorded(sequence) {
                 Ok(recorded) => recorded,
+                Err(Refusal::NotFound(_)) => match self.ordered_before(sequence, caller, request_id) {
+                    Ok(None) => continue,
+                    Ok(Some(refusal)) | Err(refusal) => return Some(Err(refusal)),
+                },
                 Err(refusal) => return Some(Err(refusal)),
             };
             match recorded.sameness(caller, request_id, request) {
@@ -330,8 +359,10 @@ pub(super) fn settle(
     snapshot: &Snapshot,
     export: &ProposedExport,
     assessment: &Assessment,
+    register: &Register,
+    now: Timestamp,
 ) -> Result<Decision, Refusal> {
-    guarded(|| settled(&snapshot.rulebook, export, assessment))
+    guarded(|| settled(&snapshot.rulebook, export, &papers(Some(register), export, now), assessment))
 }
 
 /// What law makes of an export, for a check and for its replay alike.
@@ -343,10 +374,29 @@ pub(super) fn assessed(book: &Rulebook, export: &ProposedExport, known_at: Times
     engine::assess(&engine::Question { book, export, known, hits: &hits, rates: &rates })
 }
 
-/// What papers make of that. Until the daemon has a register of its own, no licence is known to it and no general
-/// authorisation is registered.
-pub(super) fn settled(book: &Rulebook, export: &ProposedExport, assessment: &Assessment) -> Decision {
-    engine::settle(book, export, &Standing::default(), assessment)
+/// What papers make of that.
+pub(super) fn settled(
+    book: &Rulebook,
+    export: &ProposedExport,
+    papers: &Standing,
+    assessment: &Assessment,
+) -> Decision {
+    engine::settle(book, export, papers, assessment)
+}
+
+/// What the register, as it is before the decision, has for an export that is decided at this instant. No general
+/// authorisation counts as registered yet.
+pub(super) fn papers(register: Option<&Register>, export: &ProposedExport, now: Timestamp) -> Standing {
+    let Some(register) = register else { return Standing::default() };
+    let superseded = export.supersedes.as_deref().and_then(|id| id.parse::<DecisionId>().ok());
+    let last = export.export_date.max(day_of(now));
+    let until = last.checked_add(RESERVATION_DAYS.days()).unwrap_or(last);
+    register.standing(export, superseded.map(DecisionId::sequence), until)
+}
+
+/// The day of an instant in UTC: a reservation asks for no zone, and a zone for files of the machine.
+pub(super) fn day_of(now: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(now).date()
 }
 
 /// A fault in one decision must not take the others down: no answer is given to it, and so no permission.

@@ -31,6 +31,8 @@ mod dimension {
     pub const CODE: &str = "code";
     pub const OUTCOME: &str = "outcome";
     pub const RULE: &str = "rule";
+    pub const LICENCE: &str = "licence";
+    pub const OF_DECISION: &str = "of-decision";
 }
 
 /// The code under which goods are found that were classified and are on no list.
@@ -98,6 +100,16 @@ impl Findable<'_> {
         terms.extend(decision_terms(self.outcome, self.rules));
         terms
     }
+}
+
+/// What entries about a licence are found by.
+pub(super) fn licence_term(number: &str) -> Term {
+    Term::of(dimension::LICENCE, number)
+}
+
+/// What entries about the reservation of a decision are found by.
+pub(super) fn decision_term(sequence: u64) -> Term {
+    Term::of(dimension::OF_DECISION, &sequence.to_string())
 }
 
 /// The terms that a request gives, each once.

@@ -1,17 +1,21 @@
 //! The state of the daemon as a fold over its log.
 //!
 //! A restart and an auditor compute it in the same way, and every entry carries the digest of the state after it, so
-//! that both can see at once whether they agree (`as_known_then`). Licences, registrations and reviews will join it.
+//! that both can see at once whether they agree (`as_known_then`). The register of licences is part of it.
 
 use thiserror::Error;
 
-use crate::ledger::{Digest, Entry, EntryKind};
+use crate::{
+    engine::{self, Effects},
+    ledger::{Digest, Entry, EntryKind},
+    register::{ApplyError, Event, Note, Register},
+};
 
 const VERSION: u8 = 3;
 const ACTIVATION_LENGTH: usize = 40;
 
 /// The state after some number of entries.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct State {
     size: u64,
     /// Every activation of a rulebook, in order: its digest and its entry.
@@ -20,10 +24,74 @@ pub struct State {
     activations_digest: Digest,
     /// The entries that rotated the key of the log, in order. They decide nothing, so they are no part of the digest.
     rotations: Vec<u64>,
+    /// The register of licences.
+    register: Register,
+    /// Digest of this state, from the first entry on that changed the register. Each such digest holds the one before
+    /// it, so that it stands for every balance.
+    chained: Option<Digest>,
+}
+
+/// What an entry changes beside the length of the log.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Something happened to the register.
+    Event(Box<Event>),
+    /// A decision reserved on licences, or gave back.
+    Decided(Effects),
+}
+
+impl Change {
+    /// What an entry of this kind changes, read from the second part of its body.
+    ///
+    /// # Errors
+    /// [`FoldError::Change`] for bytes that do not say.
+    pub fn read(kind: EntryKind, sequence: u64, bytes: &[u8]) -> Result<Option<Self>, FoldError> {
+        let unread = || FoldError::Change { sequence, why: "its body does not decode".to_owned() };
+        match kind {
+            EntryKind::DecisionMade => {
+                let effects = engine::effects(bytes).ok_or_else(unread)?;
+                Ok((!effects.is_none()).then_some(Self::Decided(effects)))
+            }
+            kind if is_of_register(kind) => {
+                let note: Note = serde_json::from_slice(bytes).map_err(|_| unread())?;
+                Ok(Some(Self::Event(Box::new(note.event))))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Does an entry of this kind hold an event of the register?
+pub(super) const fn is_of_register(kind: EntryKind) -> bool {
+    matches!(
+        kind,
+        EntryKind::LicenceRecorded
+            | EntryKind::LicenceSuspended
+            | EntryKind::LicenceSuspensionLifted
+            | EntryKind::LicenceRevoked
+            | EntryKind::LicenceReturned
+            | EntryKind::ShipmentConfirmed
+            | EntryKind::ReservationReleased
+            | EntryKind::ReservationExpired
+    )
+}
+
+/// The kind of the entry that records an event.
+pub(super) const fn kind_of(event: &Event) -> EntryKind {
+    match event {
+        Event::LicenceRecorded(_) => EntryKind::LicenceRecorded,
+        Event::LicencesSuspended(_) => EntryKind::LicenceSuspended,
+        Event::SuspensionLifted(_) => EntryKind::LicenceSuspensionLifted,
+        Event::LicenceRevoked(_) => EntryKind::LicenceRevoked,
+        Event::LicenceReturned(_) => EntryKind::LicenceReturned,
+        Event::ShipmentConfirmed(_) => EntryKind::ShipmentConfirmed,
+        Event::ReservationReleased(_) => EntryKind::ReservationReleased,
+        Event::ReservationExpired(_) => EntryKind::ReservationExpired,
+    }
 }
 
 /// Why an entry does not follow on a state.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum FoldError {
     /// The log has a gap or an entry out of place.
     #[error("entry {found} stands where entry {expected} belongs")]
@@ -39,6 +107,14 @@ pub enum FoldError {
         /// The entry.
         sequence: u64,
     },
+    /// What the entry changes cannot be.
+    #[error("entry {sequence} cannot change the register of licences: {why}")]
+    Change {
+        /// The entry.
+        sequence: u64,
+        /// Why not.
+        why: String,
+    },
     /// Bytes that are no state.
     #[error("these bytes are no state of this version")]
     Bytes,
@@ -47,7 +123,14 @@ pub enum FoldError {
 impl Default for State {
     /// The state before the first entry.
     fn default() -> Self {
-        Self { size: 0, activations: Vec::new(), activations_digest: digest_of(&[]), rotations: Vec::new() }
+        Self {
+            size: 0,
+            activations: Vec::new(),
+            activations_digest: digest_of(&[]),
+            rotations: Vec::new(),
+            register: Register::default(),
+            chained: None,
+        }
     }
 }
 
@@ -76,8 +159,36 @@ impl State {
         &self.rotations
     }
 
-    /// Takes the next entry in; its own `state` is not looked at.
-    pub fn advance(&mut self, kind: EntryKind, rulebook: Digest) {
+    /// The register of licences.
+    #[must_use]
+    pub const fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// Has anything changed the register yet? A state without it is small, and can be kept as a snapshot.
+    #[must_use]
+    pub const fn has_register(&self) -> bool {
+        self.chained.is_some()
+    }
+
+    /// Takes the next entry in, with what it changes and the bytes that say so; its own `state` is not looked at.
+    ///
+    /// # Errors
+    /// [`FoldError::Change`]; the state must not be used then.
+    pub fn advance(
+        &mut self,
+        kind: EntryKind,
+        rulebook: Digest,
+        change: Option<(&Change, &[u8])>,
+    ) -> Result<(), FoldError> {
+        let before = self.digest();
+        let applied = match change {
+            Some((Change::Event(event), _)) => self.register.apply(self.size, event),
+            Some((Change::Decided(effects), _)) => self.register.decided(self.size, effects),
+            None => Ok(()),
+        };
+        applied
+            .map_err(|fault: ApplyError| FoldError::Change { sequence: self.size, why: fault.to_string() })?;
         if kind == EntryKind::RulebookActivated {
             self.activations.push((rulebook, self.size));
             self.activations_digest = digest_of(&self.activations);
@@ -86,6 +197,16 @@ impl State {
             self.rotations.push(self.size);
         }
         self.size += 1;
+        if change.is_some() || self.chained.is_some() {
+            self.chained = Some(Digest::of_parts(&[
+                b"slagboom state v2",
+                before.as_bytes(),
+                &self.size.to_be_bytes(),
+                self.activations_digest.as_bytes(),
+                change.map_or(Digest::ZERO, |(_, bytes)| Digest::of(bytes)).as_bytes(),
+            ]));
+        }
+        Ok(())
     }
 
     /// Goes on at `sequence`, over entries that are not there: whoever reads a log with a gap says so, and sees by the
@@ -94,21 +215,43 @@ impl State {
         self.size = sequence;
     }
 
-    /// Takes the next entry of a log in, and compares.
+    /// Goes on behind an entry that does not fit, as if it did: whoever reads on says that it does not, and judges the
+    /// entries behind it by themselves.
+    pub(super) fn go_on_behind(&mut self, entry: &Entry) {
+        self.size = entry.sequence + 1;
+        if self.chained.is_some() {
+            self.chained = Some(entry.state);
+        }
+    }
+
+    /// Takes the next entry of a log in, and compares. `change` is the second part of its body; of an erased one nobody
+    /// knows what it changed, so its entry is believed.
     ///
     /// # Errors
-    /// [`FoldError::Sequence`], [`FoldError::State`]; the state has then moved on and must not be used.
-    pub fn replay(&mut self, entry: &Entry) -> Result<(), FoldError> {
+    /// [`FoldError::Sequence`], [`FoldError::State`], [`FoldError::Change`]; the state has then moved on and must not be
+    /// used.
+    pub fn replay(&mut self, entry: &Entry, body: Option<&[u8]>) -> Result<(), FoldError> {
         if entry.sequence != self.size {
             return Err(FoldError::Sequence { expected: self.size, found: entry.sequence });
         }
-        self.advance(entry.kind, entry.rulebook);
+        let bytes = body.unwrap_or_default();
+        let change = match body {
+            Some(bytes) => Change::read(entry.kind, entry.sequence, bytes)?,
+            None => None,
+        };
+        self.advance(entry.kind, entry.rulebook, change.as_ref().map(|change| (change, bytes)))?;
+        if body.is_none() && self.chained.is_some() {
+            self.chained = Some(entry.state);
+        }
         if entry.state == self.digest() { Ok(()) } else { Err(FoldError::State { sequence: entry.sequence }) }
     }
 
     /// The digest that the entry before this state carries.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        if let Some(chained) = self.chained {
+            return chained;
+        }
         Digest::of_parts(&[
             b"slagboom state v1",
             &self.size.to_be_bytes(),
@@ -116,7 +259,7 @@ impl State {
         ])
     }
 
-    /// The state as a snapshot: version 3, size (u64), the number of rotations (u64) and the sequence of each (u64), and
+    /// The state without its register as a snapshot: version 3, size (u64), the number of rotations (u64) and the sequence of each (u64), and
     /// for each activation digest (32 bytes) and sequence (u64), big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -160,7 +303,13 @@ impl State {
             activations.push((Digest::from_bytes(*digest), u64::from_be_bytes(*sequence)));
         }
         let activations_digest = digest_of(&activations);
-        Ok(Self { size: u64::from_be_bytes(*size), activations, activations_digest, rotations })
+        Ok(Self {
+            size: u64::from_be_bytes(*size),
+            activations,
+            activations_digest,
+            rotations,
+            ..Self::default()
+        })
     }
 }
 

@@ -21,6 +21,7 @@ mod query;
 mod reads;
 mod recorded;
 mod refusal;
+mod register;
 pub mod replay;
 mod snapshot;
 mod writer;
@@ -31,6 +32,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
@@ -40,7 +42,7 @@ pub use advice::{Advice, advice};
 pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
-pub use fold::{FoldError, State};
+pub use fold::{Change, FoldError, State};
 use keys::LogKeys;
 pub use notary::{Head, HeadError, Receipt, ReceiptKind};
 use notary::{Notary, hold_against_kept};
@@ -52,12 +54,14 @@ use reads::ReadCounts;
 pub use reads::Reads;
 pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
+pub use register::{Command, LicenceFilter, Noted, Order};
 pub use snapshot::{Library, NoSnapshot, Snapshot};
 use writer::{Draft, Message, Salts, Scribe};
 
 use crate::{
     clock::Clock,
     ledger::{Body, Digest, EntryKind, KeyName, MarksError, RotationError},
+    register::Register,
     rulebook::Rulebook,
     store::{Derive, KeyFiles, KeysError, Notice, Opened, Options, Store, StoreError, Writer},
     telemetry::field,
@@ -165,6 +169,8 @@ pub struct Service {
 struct Core {
     store: Store,
     library: Library,
+    /// The register of licences as of the last answer.
+    register: ArcSwap<Register>,
     /// Every activation that the log holds, for reading old decisions.
     activations: Vec<(Digest, u64)>,
     clock: Arc<dyn Clock>,
@@ -222,6 +228,7 @@ impl Service {
         let core = Arc::new(Core {
             store,
             library: Library::new(snapshot),
+            register: ArcSwap::from_pointee(state.register().clone()),
             activations: state.activations().to_vec(),
             clock,
             engine_version,
@@ -265,6 +272,7 @@ impl Service {
         let core = Arc::new(Core {
             store,
             library: Library::new(Arc::new(snapshot)),
+            register: ArcSwap::from_pointee(state.register().clone()),
             activations: state.activations().to_vec(),
             clock,
             engine_version: env!("CARGO_PKG_VERSION").into(),
@@ -359,7 +367,13 @@ fn fold(store: &Store) -> Result<State, OpenError> {
         state = kept;
     }
     for record in store.scan(state.size()) {
-        state.replay(&record?.entry)?;
+        let record = record?;
+        let kept = record.kept.as_ref().map(|kept| Body::split(&kept.bytes)).transpose();
+        let kept = kept.map_err(|_| FoldError::Change {
+            sequence: record.entry.sequence,
+            why: "its body is of no version that this program reads".to_owned(),
+        })?;
+        state.replay(&record.entry, kept.map(|(_, decision)| decision))?;
     }
     Ok(state)
 }
@@ -375,7 +389,7 @@ fn activate(
 ) -> Result<(), OpenError> {
     let kind = EntryKind::RulebookActivated;
     let body = Body { request: snapshot.rulebook.bundle.to_bytes(), decision: Vec::new() };
-    state.advance(kind, snapshot.digest);
+    state.advance(kind, snapshot.digest, None)?;
     let rulebook = snapshot.digest;
     let draft = Draft { time_ms, kind, caller: CALLER_DAEMON, rulebook, outcome: 0, state };
     let salt = salts.draw().map_err(OpenError::Activation)?;

@@ -38,7 +38,7 @@ impl Offline {
     fn append(&mut self, kind: EntryKind, request: Vec<u8>, clock: &dyn Clock) -> Result<(), OpenError> {
         let recorded = |refusal: Refusal| OpenError::Activation(refusal);
         let rulebook = self.state.rulebook().unwrap_or(Digest::ZERO);
-        self.state.advance(kind, rulebook);
+        self.state.advance(kind, rulebook, None)?;
         let draft = Draft {
             time_ms: clock.now_ms(),
             kind,

@@ -155,7 +155,7 @@ fn may_see(reader: &Identity, found: &Found) -> bool {
     }
 }
 
-fn page_size_of(asked: i32) -> Result<usize, Refusal> {
+pub(super) fn page_size_of(asked: i32) -> Result<usize, Refusal> {
     match usize::try_from(asked) {
         Ok(0) => Ok(PAGE_SIZE_DEFAULT),
         Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),

@@ -8,17 +8,20 @@ use super::{
     Core,
     check::{Answer, Reply},
     decision_id::DecisionId,
-    filter::Findable,
+    filter::{Findable, decision_term, licence_term},
+    fold::is_of_register,
     notary::Receipt,
     refusal::Refusal,
+    register::event_terms,
     snapshot::Snapshot,
 };
 use crate::{
     domain::{outcome::Outcome, request::RawRequest},
-    engine::{self, Decision, canonical},
+    engine::{self, Decision, Effects, canonical},
     ledger::{Body, Digest, Entry, EntryKind},
+    register::Note,
     rulebook::Rulebook,
-    store::{Derived, RequestKey},
+    store::{Derived, RequestKey, Term},
     telemetry::field,
 };
 
@@ -149,9 +152,23 @@ pub(super) fn rules_of<'a>(decision: &Decision, book: &'a Rulebook) -> BTreeSet<
     findings.map(|finding| finding.finder.id(book)).collect()
 }
 
+/// What a decision is found by that changes the register.
+pub(super) fn effect_terms(effects: &Effects) -> Vec<Term> {
+    let mut terms: Vec<Term> = effects.holds.iter().map(|hold| licence_term(&hold.licence)).collect();
+    terms.extend(effects.releases.map(decision_term));
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
 /// Everything under which a record is found, from entry and body alone.
 #[must_use]
 pub fn derive(entry: &Entry, body: &Body, read: ReadRequest) -> Derived {
+    if is_of_register(entry.kind) {
+        let Ok(note) = serde_json::from_slice::<Note>(&body.decision) else { return Derived::default() };
+        let request_key = note.request_id.as_deref().map(|id| RequestKey::of(&entry.caller, id));
+        return Derived { request_key, terms: event_terms(&note.event) };
+    }
     if entry.kind != EntryKind::DecisionMade {
         return Derived::default();
     }
@@ -160,7 +177,8 @@ pub fn derive(entry: &Entry, body: &Body, read: ReadRequest) -> Derived {
     };
     let rules = engine::rule_ids(&body.decision).unwrap_or_default();
     let request_key = request.request_id.as_deref().map(|id| RequestKey::of(&entry.caller, id));
-    let terms = Findable { request: &request, outcome, rules: &rules }.terms();
+    let mut terms = Findable { request: &request, outcome, rules: &rules }.terms();
+    terms.extend(effect_terms(&engine::effects(&body.decision).unwrap_or_default()));
     Derived { request_key, terms }
 }
 

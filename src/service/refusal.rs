@@ -4,15 +4,19 @@ use thiserror::Error;
 
 use super::decision_id::DecisionId;
 use crate::{
-    domain::{identity::Roles, request::FieldViolation},
+    domain::{
+        identity::Roles,
+        request::{FieldViolation, told},
+    },
     ledger::Entry,
+    register::Denied,
 };
 
 /// Why a question has no answer. None of these is ever a permission.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Refusal {
     /// The request is malformed; it is counted and not recorded.
-    #[error("{}", violations_text(.0))]
+    #[error("{}", told(.0))]
     InvalidRequest(Vec<FieldViolation>),
     /// The message is no message of its kind.
     #[error("the message does not decode: {0}")]
@@ -86,9 +90,21 @@ pub enum Refusal {
     /// The caller does not speak for the exporter that it named.
     #[error("this caller does not speak for the exporter of the request")]
     ExporterNotTheirs,
+    /// The register of licences does not allow it.
+    #[error("{}", .0)]
+    Denied(Denied),
     /// A fault of the program; its detail is in the log lines, not here.
     #[error("an internal fault; nothing was recorded")]
     Internal,
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Fields(violations) => Self::InvalidRequest(violations),
+            other => Self::Denied(other),
+        }
+    }
 }
 
 impl Refusal {
@@ -100,22 +116,4 @@ impl Refusal {
             description: description.into(),
         }])
     }
-}
-
-/// At most three of them in the text; all of them are in the details.
-fn violations_text(violations: &[FieldViolation]) -> String {
-    const SHOWN: usize = 3;
-    const DESCRIPTION_SHOWN: usize = 120;
-    let mut text =
-        format!("{} bad {}", violations.len(), if violations.len() == 1 { "field" } else { "fields" });
-    for (at, violation) in violations.iter().take(SHOWN).enumerate() {
-        text.push_str(if at == 0 { ": " } else { "; " });
-        text.push_str(&violation.field);
-        text.push_str(": ");
-        text.extend(violation.description.chars().take(DESCRIPTION_SHOWN));
-    }
-    if violations.len() > SHOWN {
-        text.push_str("; …");
-    }
-    text
 }

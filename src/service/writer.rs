@@ -4,29 +4,32 @@
 //! load. All that depends on order happens here: a `request_id` seen before, the balance of a licence, sequence numbers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ops::ControlFlow,
     sync::{Arc, atomic::Ordering},
     thread,
+    time::Duration,
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{debug, error, warn};
 
 use super::{
-    Core, DecisionId, Outbox, Readiness, Refusal,
-    check::{Answer, Assessed, Reply, assess, parse, settle},
+    CALLER_DAEMON, Core, DecisionId, Outbox, Readiness, Refusal,
+    check::{Answer, Assessed, Reply, assess, day_of, parse, settle},
     filter::decision_terms,
-    fold::State,
+    fold::{Change, State, kind_of},
     notary::{Head, Receipt, ReceiptKind},
-    recorded::rules_of,
+    recorded::{effect_terms, rules_of},
+    register::{Command, CommandJob, Noted, NotedReply, event_terms},
 };
 use crate::{
     domain::request::RawRequest,
     engine::canonical,
     ledger::{self, Body, Digest, Entry, EntryKind, SALT_LENGTH, Signer, commitment, request_digest},
+    register::{Event, Note, Release},
     store::{Record, RequestKey, StoreError, Term, Writer},
     telemetry::field,
 };
@@ -35,6 +38,10 @@ use crate::{
 const BATCH_MAX: usize = 1_024;
 /// Most bytes of requests in one batch.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+/// How long the writer waits for work before it looks for reservations that have run out.
+const DUE_LOOKED_FOR_EVERY: Duration = Duration::from_mins(1);
+/// Most reservations that run out in one batch.
+const EXPIRED_MAX: usize = 256;
 /// A snapshot of the fold is kept every so many records, so that a start reads little.
 const SNAPSHOT_EVERY: u64 = 100_000;
 
@@ -53,8 +60,16 @@ pub(super) struct Job {
 pub(super) enum Message {
     /// A question.
     Job(Job),
+    /// An order to the register of licences.
+    Command(Box<CommandJob>),
     /// The end: what came before it is answered.
     Stop,
+}
+
+/// What a batch is made of.
+enum Work {
+    Check(Job),
+    Command(Box<CommandJob>),
 }
 
 /// Who waits for an answer.
@@ -84,6 +99,10 @@ struct Batch {
     asked: HashMap<(Arc<str>, Box<str>), usize>,
     /// Whom to wake when the answers are left.
     outboxes: Vec<Arc<Outbox<Reply>>>,
+    /// What came of commands, and who waits for it.
+    noted: Vec<(oneshot::Sender<NotedReply>, Noted)>,
+    /// The keys of these commands.
+    ordered: HashSet<RequestKey>,
 }
 
 /// The writer's own side of the service.
@@ -102,7 +121,7 @@ impl Scribe {
         let mut jobs = Vec::with_capacity(BATCH_MAX);
         loop {
             let ended = self.gather(&mut jobs).is_break();
-            if !jobs.is_empty() {
+            if !jobs.is_empty() || self.has_due() {
                 self.write(jobs.drain(..));
             }
             if ended {
@@ -112,19 +131,26 @@ impl Scribe {
         self.keep_snapshot();
     }
 
-    /// Waits for a job and takes what waits with it.
+    /// Waits for a job, not longer than reservations may wait to run out, and takes what waits with it.
     ///
     /// A job that is alone is written at once. Where several wait, others are on their way: the serving threads get one
     /// turn to bring them, which on few cores makes batches larger and costs no time that anybody would have used better.
-    fn gather(&self, jobs: &mut Vec<Job>) -> ControlFlow<()> {
+    fn gather(&self, jobs: &mut Vec<Work>) -> ControlFlow<()> {
         let mut bytes = 0;
         let mut has_yielded = false;
-        let mut next = self.jobs.recv().map_err(drop);
+        let mut next = match self.jobs.recv_timeout(DUE_LOOKED_FOR_EVERY) {
+            Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+            next => next.map_err(drop),
+        };
         loop {
             match next {
                 Ok(Message::Job(job)) => {
                     bytes += job.assessed.bytes.len();
-                    jobs.push(job);
+                    jobs.push(Work::Check(job));
+                }
+                Ok(Message::Command(job)) => {
+                    bytes += job.command.bytes.len();
+                    jobs.push(Work::Command(job));
                 }
                 Err(()) if jobs.len() > 1 && !has_yielded => {
                     has_yielded = true;
@@ -143,14 +169,18 @@ impl Scribe {
     }
 
     /// Settles, records and answers one batch.
-    fn write(&mut self, jobs: impl Iterator<Item = Job>) {
+    fn write(&mut self, jobs: impl Iterator<Item = Work>) {
         let mut state = self.state.clone();
         let mut batch = Batch::default();
         let now = self.core.now();
-        for job in jobs {
-            self.settle(job, now, &mut state, &mut batch);
+        self.expire(now, &mut state, &mut batch);
+        for work in jobs {
+            match work {
+                Work::Check(job) => self.settle(job, now, &mut state, &mut batch),
+                Work::Command(job) => self.note(*job, now, &mut state, &mut batch),
+            }
         }
-        let Batch { settled, records, outboxes, asked: _ } = batch;
+        let Batch { settled, records, outboxes, noted, asked: _, ordered: _ } = batch;
         if !records.is_empty() {
             let signed = match self.writer.append(&records) {
                 // Only now, and once for all of them: what is signed is on the disk.
@@ -177,19 +207,32 @@ impl Scribe {
                 Ok(signed) => {
                     self.core.counts.batches.fetch_add(1, Ordering::Relaxed);
                     self.core.counts.decisions.fetch_add(settled.len() as u64, Ordering::Relaxed);
+                    let register = state.register().clone();
                     self.commit(state);
                     match self.core.notary.released(&signed.head) {
                         Some(head) => {
+                            self.core.register.store(Arc::new(register));
                             let signed = Signed { head, ..signed };
+                            for (slot, noted) in noted {
+                                // An error means that nobody waits for it any more.
+                                let _ = slot.send(Ok(noted));
+                            }
                             for settled in settled {
                                 settled.answer(&signed);
                             }
                         }
                         // Recorded, and a retry is answered once the witnesses have cosigned.
-                        None => refuse(settled, "witnesses have not cosigned in time", &Refusal::Unwitnessed),
+                        None => {
+                            refuse(
+                                settled,
+                                noted,
+                                "witnesses have not cosigned in time",
+                                &Refusal::Unwitnessed,
+                            );
+                        }
                     }
                 }
-                Err(fault) => refuse(settled, &fault, &Refusal::StoreUnavailable),
+                Err(fault) => refuse(settled, noted, &fault, &Refusal::StoreUnavailable),
             }
         }
         for outbox in outboxes {
@@ -209,6 +252,10 @@ impl Scribe {
             self.core.answered_before(&assessed.caller, &request_id, assessed.key, &assessed.request, receipt)
         {
             return asker.answer(reply);
+        }
+        if batch.ordered.contains(&assessed.key) {
+            // A command of this id is being recorded: a retry after this batch is refused for good.
+            return asker.answer(Err(Refusal::QueueFull));
         }
         let key = (assessed.caller.clone(), request_id);
         if let Some(same) = batch.asked.get(&key).and_then(|at| batch.settled.get_mut(*at)) {
@@ -261,12 +308,18 @@ impl Scribe {
                 let assessment = assess(&current, &export, now)?;
                 (export, assessment)
             };
-        let decision = settle(&current, &export, &assessment)?;
+        let decision = settle(&current, &export, &assessment, state.register(), now)?;
         let rules = rules_of(&decision, &current.rulebook);
         terms.extend(decision_terms(decision.outcome, &rules));
+        terms.extend(effect_terms(&decision.effects));
         let body = Body { request: bytes.into(), decision: canonical::encode(&current.rulebook, &decision) };
         let mut next = state.clone();
-        next.advance(EntryKind::DecisionMade, current.digest);
+        let change = (!decision.effects.is_none()).then(|| Change::Decided(decision.effects.clone()));
+        let change = change.as_ref().map(|change| (change, &*body.decision));
+        next.advance(EntryKind::DecisionMade, current.digest, change).map_err(|fault| {
+            error!({ field::ERROR } = %fault, "a decision does not fit the register");
+            Refusal::Internal
+        })?;
         let draft = Draft {
             time_ms: now.as_millisecond(),
             kind: EntryKind::DecisionMade,
@@ -292,6 +345,92 @@ impl Scribe {
         Ok((answer, request, record))
     }
 
+    /// Does a reservation wait to run out?
+    fn has_due(&self) -> bool {
+        self.state.register().first_due(day_of(self.core.now())).is_some()
+    }
+
+    /// Gives back what has run out, before anything else is settled.
+    fn expire(&mut self, now: Timestamp, state: &mut State, batch: &mut Batch) {
+        for _ in 0..EXPIRED_MAX {
+            let Some(decision) = state.register().first_due(day_of(now)) else { return };
+            let release = Release { decision, reason: "nobody confirmed it in time".to_owned() };
+            let note = Note { request_id: None, event: Event::ReservationExpired(release) };
+            match self.event(CALLER_DAEMON, note, Vec::new(), None, now, state) {
+                Ok(record) => batch.records.push(record),
+                Err(refusal) => {
+                    error!({ field::ERROR } = %refusal, "a reservation could not run out");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Puts one command into the batch, or answers it.
+    fn note(&mut self, job: CommandJob, now: Timestamp, state: &mut State, batch: &mut Batch) {
+        let CommandJob { command, key, slot, _room: _ } = job;
+        let asked = (command.caller.name().clone(), command.request_id.as_str().into());
+        let said = match self.core.noted_before(&command, key) {
+            Some(reply) => Err(reply),
+            // It is being recorded: a retry after this batch finds it.
+            None if batch.ordered.contains(&key) || batch.asked.contains_key(&asked) => {
+                Err(Err(Refusal::QueueFull))
+            }
+            None => self.order(command, key, now, state).map_err(Err),
+        };
+        match said {
+            Ok((noted, record)) => {
+                batch.ordered.insert(key);
+                batch.records.push(record);
+                batch.noted.push((slot, noted));
+            }
+            // An error means that nobody waits for it any more.
+            Err(reply) => drop(slot.send(reply)),
+        }
+    }
+
+    fn order(
+        &mut self,
+        command: Command,
+        key: RequestKey,
+        now: Timestamp,
+        state: &mut State,
+    ) -> Result<(Noted, Record), Refusal> {
+        let Command { caller, request_id, order, bytes } = command;
+        let event = order.plan(state.register(), now)?;
+        let (sequence, time_ms) = (state.size(), now.as_millisecond());
+        let note = Note { request_id: Some(request_id), event: event.clone() };
+        let record = self.event(caller.name(), note, bytes.into(), Some(key), now, state)?;
+        Ok((Noted { sequence, time_ms, event, from_record: false }, record))
+    }
+
+    /// The record of an event; the state moves on only when there is one.
+    fn event(
+        &mut self,
+        caller: &str,
+        note: Note,
+        request: Vec<u8>,
+        key: Option<RequestKey>,
+        now: Timestamp,
+        state: &mut State,
+    ) -> Result<Record, Refusal> {
+        let internal = |fault: &dyn std::fmt::Display| {
+            error!({ field::ERROR } = %fault, "an event cannot be written");
+            Refusal::Internal
+        };
+        let decision = serde_json::to_vec(&note).map_err(|fault| internal(&fault))?;
+        let body = Body { request, decision };
+        let (kind, terms) = (kind_of(&note.event), event_terms(&note.event));
+        let rulebook = self.core.library.current().digest;
+        let mut next = state.clone();
+        let change = Change::Event(Box::new(note.event));
+        next.advance(kind, rulebook, Some((&change, &body.decision))).map_err(|fault| internal(&fault))?;
+        let draft = Draft { time_ms: now.as_millisecond(), kind, caller, rulebook, outcome: 0, state: &next };
+        let record = draft.record(&self.core.engine_version, &body, self.salts.draw()?, key, terms)?;
+        *state = next;
+        Ok(record)
+    }
+
     fn commit(&mut self, state: State) {
         let due = state.size() / SNAPSHOT_EVERY != self.state.size() / SNAPSHOT_EVERY;
         self.state = state;
@@ -300,8 +439,11 @@ impl Scribe {
         }
     }
 
-    /// Snapshots are derived: without one, the next start reads more.
+    /// Snapshots are derived: without one, the next start reads more. A state with a register is not kept as one.
     fn keep_snapshot(&self) {
+        if self.state.has_register() {
+            return;
+        }
         if let Err(fault) = self.core.store.put_snapshot(self.state.size(), &self.state.to_bytes()) {
             warn!({ field::ERROR } = %fault, "no snapshot was kept");
         }
@@ -309,7 +451,16 @@ impl Scribe {
 }
 
 /// `no_record_no_release`: this batch was not recorded, signed and, where asked, witnessed, so nobody gets a decision.
-fn refuse(settled: Vec<Settled>, fault: &str, refusal: &Refusal) {
+fn refuse(
+    settled: Vec<Settled>,
+    noted: Vec<(oneshot::Sender<NotedReply>, Noted)>,
+    fault: &str,
+    refusal: &Refusal,
+) {
+    for (slot, _) in noted {
+        // An error means that nobody waits for it any more.
+        let _ = slot.send(Err(refusal.clone()));
+    }
     error!({ field::COUNT } = settled.len(), { field::ERROR } = fault, "decisions could not be released");
     for asker in settled.into_iter().flat_map(|settled| settled.askers) {
         asker.answer(Err(refusal.clone()));

@@ -25,6 +25,8 @@ mod oracle;
 #[cfg(feature = "daemon")]
 mod power;
 #[cfg(feature = "daemon")]
+mod register;
+#[cfg(feature = "daemon")]
 mod replay;
 #[cfg(feature = "daemon")]
 mod retention;

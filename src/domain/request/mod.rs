@@ -210,3 +210,22 @@ impl RawRequest {
         Parser::read(vocabulary, self)
     }
 }
+
+/// What is wrong, in a line: how many fields, and the first three of them.
+#[must_use]
+pub fn told(violations: &[FieldViolation]) -> String {
+    const SHOWN: usize = 3;
+    const DESCRIPTION_SHOWN: usize = 120;
+    let mut text =
+        format!("{} bad {}", violations.len(), if violations.len() == 1 { "field" } else { "fields" });
+    for (at, violation) in violations.iter().take(SHOWN).enumerate() {
+        text.push_str(if at == 0 { ": " } else { "; " });
+        text.push_str(&violation.field);
+        text.push_str(": ");
+        text.extend(violation.description.chars().take(DESCRIPTION_SHOWN));
+    }
+    if violations.len() > SHOWN {
+        text.push_str("; …");
+    }
+    text
+}

@@ -13,7 +13,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     codec::{Incoming, Outgoing},
-    convert, frame, render, server,
+    convert, frame,
+    licence::{command, confirmation, confirmed, release, released},
+    render, server,
     status::{check_error, status},
 };
 use crate::{
@@ -25,7 +27,7 @@ use crate::{
         gate::{Gate, method},
         limits::{BATCH_MAX, REQUEST_BYTES_MAX, STREAM_WINDOW_MAX},
     },
-    service::{Outbox, Pending, Question, Refusal, Reply, Service},
+    service::{Command, Noted, Outbox, Pending, Question, Refusal, Reply, Service},
 };
 
 /// Longest part of a `request_id` that is sent back, characters.
@@ -84,6 +86,24 @@ impl server::ExportControlService for ExportControl {
         Ok(Response::new(Outgoing(v1::BatchCheckExportsResponse { answers }.encode_to_vec())))
     }
 
+    async fn confirm_shipment(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Status> {
+        let pass = self.gate.admit(&request, method::CONFIRM_SHIPMENT)?;
+        let bytes = request.into_inner().0;
+        let asked: v1::ConfirmShipmentRequest = decoded(&bytes)?;
+        let command = command(pass.identity(), &asked.request_id, bytes, confirmation(&asked));
+        let noted = self.note(command).await?;
+        Ok(Response::new(Outgoing(confirmed(&noted).encode_to_vec())))
+    }
+
+    async fn release_reservation(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Status> {
+        let pass = self.gate.admit(&request, method::RELEASE_RESERVATION)?;
+        let bytes = request.into_inner().0;
+        let asked: v1::ReleaseReservationRequest = decoded(&bytes)?;
+        let command = command(pass.identity(), &asked.request_id, bytes, release(&asked));
+        let noted = self.note(command).await?;
+        Ok(Response::new(Outgoing(released(&noted).encode_to_vec())))
+    }
+
     type CheckExportsStream = Answers;
 
     async fn check_exports(
@@ -106,6 +126,21 @@ impl server::ExportControlService for ExportControl {
             owed: VecDeque::new(),
         }))
     }
+}
+
+impl ExportControl {
+    async fn note(&self, command: Result<Command, Refusal>) -> Result<Noted, Status> {
+        let noted = match command {
+            Ok(command) => self.service.command(command).await,
+            Err(refusal) => Err(refusal),
+        };
+        noted.map_err(|refusal| status(&refusal))
+    }
+}
+
+/// Reads a message.
+fn decoded<M: Message + Default>(bytes: &Bytes) -> Result<M, Status> {
+    M::decode(bytes.clone()).map_err(|fault| status(&Refusal::Undecodable(fault.to_string())))
 }
 
 /// An answer that is owed on a stream or in a batch.

@@ -6,6 +6,7 @@ pub mod convert;
 mod essence;
 mod evidence;
 mod frame;
+mod licence;
 mod log;
 pub mod null;
 pub mod render;
@@ -21,6 +22,8 @@ use tonic_reflection::server::{Builder, Error as ReflectionError};
 pub use check::{Answers, ExportControl};
 pub use essence::essence;
 pub use evidence::{EvidenceFile, evidence};
+use licence::LicenceRegister;
+pub use licence::{get_licence, licence_message, licence_text, list_licences};
 pub use log::{DecisionLog, list, show};
 pub use replay::{said, summary};
 use server::export_control_service_server::ExportControlServiceServer;
@@ -29,7 +32,13 @@ use super::{Draining, gate::Gate, limits::MESSAGE_BYTES_MAX};
 use crate::{
     domain::request::RawRequest,
     ledger::{Body, Entry},
-    proto::{DESCRIPTOR_SET, v1, v1::decision_log_service_server::DecisionLogServiceServer},
+    proto::{
+        DESCRIPTOR_SET, v1,
+        v1::{
+            decision_log_service_server::DecisionLogServiceServer,
+            licence_service_server::LicenceServiceServer,
+        },
+    },
     service::{self, Outbox, Reply, Service, replay::Wire},
     store::Derived,
 };
@@ -49,15 +58,18 @@ pub mod server {
 }
 
 /// Full names of our services, for health.
-pub const SERVICE_NAMES: [&str; 2] = ["slagboom.v1.ExportControlService", "slagboom.v1.DecisionLogService"];
+pub const SERVICE_NAMES: [&str; 3] =
+    ["slagboom.v1.ExportControlService", "slagboom.v1.DecisionLogService", "slagboom.v1.LicenceService"];
 
 /// Our services on the thread whose outbox this is.
 #[must_use]
 pub fn routes(service: &Arc<Service>, outbox: Arc<Outbox<Reply>>, gate: &Gate, draining: Draining) -> Routes {
     let log = DecisionLog::new(service.clone(), gate.clone(), draining.clone());
+    let licences = LicenceRegister::new(service.clone(), gate.clone());
     let control = ExportControl::new(service.clone(), outbox, gate.clone(), draining);
     Routes::new(ExportControlServiceServer::new(control).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(DecisionLogServiceServer::new(log).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(LicenceServiceServer::new(licences).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
 /// The same with reflection, v1 and v1alpha, over our services and health.

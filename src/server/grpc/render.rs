@@ -59,6 +59,7 @@ pub fn decision(answer: &Answer) -> v1::Decision {
                 text: Some(v1::Text { en: duty.title_en.to_string(), nl: duty.title_nl.to_string() }),
             })
             .collect(),
+        reserved_until: decision.effects.reserved_until.map(|until| until.to_string()).unwrap_or_default(),
         allocations: decision
             .lines
             .iter()

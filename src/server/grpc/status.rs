@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation as WireViolation, StatusExt};
 
-use crate::{proto::v1, service::Refusal};
+use crate::{proto::v1, register::Denied, service::Refusal};
 
 /// Domain of our `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "slagboom";
@@ -59,6 +59,21 @@ pub fn check_error(refusal: &Refusal) -> v1::CheckError {
     }
 }
 
+/// The stable reason of what the register does not allow.
+const fn reason_of(denied: &Denied) -> &'static str {
+    match denied {
+        Denied::Fields(_) => "INVALID_REQUEST",
+        Denied::LicenceKnown(_) => "LICENCE_KNOWN",
+        Denied::LicenceUnknown(_) => "LICENCE_UNKNOWN",
+        Denied::LicenceEnded { .. } => "LICENCE_ENDED",
+        Denied::LicenceReserved { .. } => "LICENCE_RESERVED",
+        Denied::NoSuspension(_) => "NO_SUSPENSION",
+        Denied::NoReservation => "NO_RESERVATION",
+        Denied::MoreThanReserved { .. } => "MORE_THAN_RESERVED",
+        Denied::NotUsable { .. } => "LICENCE_NOT_USABLE",
+    }
+}
+
 struct Shape {
     code: Code,
     reason: &'static str,
@@ -101,6 +116,7 @@ impl Shape {
                 "DECISION_NOT_FOUND",
                 pairs(&[("decision_id", id.chars().take(64).collect())]),
             ),
+            Refusal::Denied(denied) => (Code::FailedPrecondition, reason_of(denied), HashMap::new()),
             Refusal::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED", HashMap::new()),
             Refusal::RoleMissing { method, least } => {
                 let facts = [("method", (*method).to_owned()), ("roles", least.to_string())];

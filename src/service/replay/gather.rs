@@ -3,12 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    super::fold::State,
+    super::fold::{FoldError, State, is_of_register},
     Body, Item,
     law::Laws,
     told::{Unreplayable, Why},
 };
-use crate::ledger::{Entry, EntryKind};
+use crate::{
+    ledger::{self, Entry, EntryKind},
+    register::Register,
+};
 
 /// Most entries of a chunk: enough that handing it over costs nothing beside judging it, few enough that the first
 /// difference is told at once.
@@ -28,7 +31,7 @@ pub(super) struct Chunk {
 /// What is to be done with an entry.
 pub(super) enum Task {
     /// Decide again.
-    Decide { entry: Box<Entry>, body: Body },
+    Decide { entry: Box<Entry>, body: Body, register: Option<Arc<Register>> },
     /// Only say this; it may be of a decision.
     Tell { said: Unreplayable, is_decision: bool },
 }
@@ -91,10 +94,13 @@ impl<I: Iterator<Item = Result<Item, E>>, E: fmt::Display> Gatherer<I> {
     fn take(&mut self, item: Item, tasks: &mut Vec<Task>) {
         self.entries += 1;
         let is_decision = item.entry.kind == EntryKind::DecisionMade;
+        // As it was before this decision.
+        let before =
+            (is_decision && self.state.has_register()).then(|| Arc::new(self.state.register().clone()));
         match self.fold(&item, tasks) {
             Some(why) => tell(tasks, item.sequence, why, is_decision),
             None if is_decision => {
-                tasks.push(Task::Decide { entry: Box::new(item.entry), body: item.body });
+                tasks.push(Task::Decide { entry: Box::new(item.entry), body: item.body, register: before });
             }
             None => {}
         }
@@ -115,7 +121,24 @@ impl<I: Iterator<Item = Result<Item, E>>, E: fmt::Display> Gatherer<I> {
             self.state.skip_to(item.sequence + 1);
             return Some(Why::Misplaced { found });
         }
-        self.state.replay(&item.entry).is_err().then_some(Why::State)
+        // A body of no version that this program reads, or that is no decision, is told by whoever judges it.
+        let change = match &item.body {
+            Body::Kept { bytes, .. } => ledger::Body::split(bytes).ok().map(|(_, change)| change),
+            Body::Erased | Body::Lost => None,
+        };
+        let fault = match self.state.replay(&item.entry, change) {
+            // What such an entry did to the register nobody knows; a decision says so itself.
+            Ok(()) if is_of_register(item.entry.kind) => match item.body {
+                Body::Kept { .. } => return None,
+                Body::Erased => return Some(Why::BodyErased),
+                Body::Lost => return Some(Why::BodyLost),
+            },
+            Ok(()) => return None,
+            Err(fault) => fault,
+        };
+        self.state.go_on_behind(&item.entry);
+        let is_told = matches!(fault, FoldError::Change { .. }) && item.entry.kind == EntryKind::DecisionMade;
+        (!is_told).then_some(Why::State)
     }
 }
 

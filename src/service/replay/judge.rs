@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     super::{
         DecisionId, Filter, ReadRequest, Refusal, Snapshot,
-        check::{assessed, panic_text, settled},
+        check::{assessed, panic_text, papers, settled},
     },
     Body,
     gather::{Chunk, Task},
@@ -23,6 +23,7 @@ use crate::{
     domain::{outcome::Outcome, request::RawRequest},
     engine::{canonical, rule_ids},
     ledger::{self, Entry},
+    register::Register,
 };
 
 /// The engine that replays.
@@ -105,6 +106,8 @@ struct Record<'a> {
     read: Option<RawRequest>,
     /// Canonical bytes of the recorded decision.
     decision: &'a [u8],
+    /// The register of licences before it, if there was one.
+    register: Option<&'a Register>,
 }
 
 /// Decides on one thread.
@@ -131,9 +134,11 @@ impl<'a> Judge<'a> {
                     done.decisions += u64::from(is_decision);
                     done.events.push(Event::Unreplayable(said));
                 }
-                Task::Decide { entry, body } => {
+                Task::Decide { entry, body, register } => {
                     // A fault in one decision must not keep the others from being judged.
-                    let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&chunk.laws, &entry, &body)));
+                    let judged = catch_unwind(AssertUnwindSafe(|| {
+                        self.judge(&chunk.laws, &entry, &body, register.as_deref())
+                    }));
                     let judged =
                         judged.unwrap_or_else(|panic| Err(Why::Engine(panic_text(&*panic).to_owned())));
                     done.add(entry.sequence, judged);
@@ -143,7 +148,13 @@ impl<'a> Judge<'a> {
         done
     }
 
-    fn judge(&mut self, laws: &Laws, entry: &Entry, body: &Body) -> Result<Verdict, Why> {
+    fn judge(
+        &mut self,
+        laws: &Laws,
+        entry: &Entry,
+        body: &Body,
+        register: Option<&Register>,
+    ) -> Result<Verdict, Why> {
         let filter = &self.options.filter;
         let outcome = Outcome::from_code(entry.outcome).ok_or(Why::NoOutcome)?;
         if !filter.takes_entry(outcome, entry.time_ms) {
@@ -158,7 +169,7 @@ impl<'a> Judge<'a> {
             return Ok(Verdict::PassedOver);
         }
         let then = Timestamp::from_millisecond(entry.time_ms).map_err(|_| Why::NoInstant)?;
-        let mut record = Record { entry, then, outcome, request, read: None, decision };
+        let mut record = Record { entry, then, outcome, request, read: None, decision, register };
         if filter.looks_at_request() && !filter.takes_request(record.read(self.wire)?) {
             return Ok(Verdict::PassedOver);
         }
@@ -220,11 +231,12 @@ impl<'a> Judge<'a> {
 
     /// Decides the request of a record, or recalls what came of the same one.
     ///
-    /// Nothing that settling reads is in the state of the log yet, so it needs no order. When licences are, what the
-    /// entries before this one left of them must come with the record, as the rulebooks do.
+    /// The register is what the entries before this one left of it; an export to which it says anything is no question
+    /// that was asked before.
     fn decide(&mut self, law: &Law, known_at: Timestamp, record: &mut Record<'_>) -> Result<Decided, Why> {
         let snapshot = law.snapshot()?;
-        let is_known = self.ask(law.number, snapshot.era(known_at), record.request);
+        let is_known =
+            record.register.is_none() && self.ask(law.number, snapshot.era(known_at), record.request);
         if is_known && let Some(decided) = self.memo.recall(&self.question) {
             return Ok(decided);
         }
@@ -232,7 +244,8 @@ impl<'a> Judge<'a> {
         let export = record.read(self.wire)?.parse(&book.vocabulary);
         let export = export
             .map_err(|violations| Why::RequestMalformed(Refusal::InvalidRequest(violations).to_string()))?;
-        let decision = settled(book, &export, &assessed(book, &export, known_at));
+        let papers = papers(record.register, &export, record.then);
+        let decision = settled(book, &export, &papers, &assessed(book, &export, known_at));
         let bytes = canonical::encode(book, &decision).into();
         let decided = Decided { outcome: decision.outcome, bytes };
         if is_known {

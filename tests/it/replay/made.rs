@@ -64,7 +64,7 @@ impl Made {
 
     fn push(&mut self, kind: EntryKind, rulebook: Digest, time_ms: i64, outcome: u8, body: &ledger::Body) {
         let sequence = self.state.size();
-        self.state.advance(kind, rulebook);
+        self.state.advance(kind, rulebook, None).unwrap();
         let bytes = body.encode().unwrap();
         let entry = Entry {
             sequence,

@@ -110,8 +110,14 @@ fn methods() -> Vec<(String, String)> {
 fn allowed(method: &str) -> &'static [Role] {
     use Role::{Admin, Auditor, Erp, LicenceAdmin, Officer, RuleAuthor};
     match method {
-        "CheckExport" | "BatchCheckExports" | "CheckExports" => &[Erp, Officer, Admin],
-        "GetDecision" | "ListDecisions" | "GetEvidence" => &[Erp, Officer, LicenceAdmin, Auditor, Admin],
+        "CheckExport" | "BatchCheckExports" | "CheckExports" | "ConfirmShipment" | "ReleaseReservation" => {
+            &[Erp, Officer, Admin]
+        }
+        "RecordLicence" | "RevokeLicence" | "ReturnLicence" => &[LicenceAdmin, Admin],
+        "SuspendLicences" | "LiftSuspension" => &[Officer, LicenceAdmin, Admin],
+        "GetDecision" | "ListDecisions" | "GetEvidence" | "GetLicence" | "ListLicences" => {
+            &[Erp, Officer, LicenceAdmin, Auditor, Admin]
+        }
         "GetCheckpoint" | "GetConsistencyProof" => &Role::ALL,
         "GetInclusionProof" | "ReadEntries" | "ListReads" => &[Officer, Auditor, Admin],
         "ReplayDecisions" => &[Officer, RuleAuthor, Auditor, Admin],

@@ -24,7 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use v1::{
     decision_log_service_client::DecisionLogServiceClient,
-    export_control_service_client::ExportControlServiceClient,
+    export_control_service_client::ExportControlServiceClient, licence_service_client::LicenceServiceClient,
 };
 
 /// 1 March 2022, noon in Amsterdam: after the ban of the small rulebook.
@@ -158,6 +158,10 @@ impl TestServer {
 
     pub async fn control(&self) -> ExportControlServiceClient<Channel> {
         ExportControlServiceClient::new(self.channel().await)
+    }
+
+    pub async fn licences(&self) -> LicenceServiceClient<Channel> {
+        LicenceServiceClient::new(self.channel().await)
     }
 
     pub async fn log(&self) -> DecisionLogServiceClient<Channel> {

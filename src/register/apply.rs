@@ -1,0 +1,322 @@
+//! The fold: an event is taken in.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap, OrdSet, Vector};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use thiserror::Error;
+
+use super::event::{Drawn, Event, Revocation};
+use super::held::{Balance, Held, Reservation, Reserved, Standing};
+use super::suspension::Suspension;
+use super::text::LicenceText;
+use crate::domain::export::{ProposedExport, Role};
+use crate::domain::licence::{self, Licence, LicenceStatus, LicensedGoods};
+use crate::engine::Effects;
+
+/// The register after some number of events. Copies share what they have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    licences: HashMap<Box<str>, Arc<Held>>,
+    /// Numbers by the entry that recorded them.
+    in_order: OrdMap<u64, Box<str>>,
+    /// Numbers by normalised name of the holder.
+    by_holder: HashMap<Box<str>, OrdSet<(Root, Box<str>)>>,
+    suspensions: Vector<Arc<Suspension>>,
+    reservations: OrdMap<u64, Arc<Reservation>>,
+    /// When reservations run out.
+    due: OrdSet<(Date, u64)>,
+}
+
+/// What licences are looked up by: the entry of a code, or an empty text for goods on no list.
+type Root = Box<str>;
+
+/// Why an event does not fit the register.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum ApplyError {
+    /// A licence of this number is there already.
+    #[error("a licence of the number `{0}` is recorded already")]
+    Known(String),
+    /// No licence has this number, or the licence has no such line.
+    #[error("no licence `{0}` with such a line is recorded")]
+    Unknown(String),
+    /// No suspension was ordered by this entry.
+    #[error("entry {0} orders no suspension")]
+    NoSuspension(u64),
+    /// A text of the event cannot be read.
+    #[error("{0}")]
+    Text(String),
+}
+
+impl Register {
+    /// The licence of this number.
+    #[must_use]
+    pub fn licence(&self, number: &str) -> Option<&Arc<Held>> {
+        self.licences.get(number)
+    }
+
+    /// All licences, in the order in which they were recorded.
+    pub fn licences(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.licences_from(0)
+    }
+
+    /// Those that were recorded by this entry or later ones.
+    pub fn licences_from(&self, sequence: u64) -> impl Iterator<Item = &Arc<Held>> {
+        self.in_order.range(sequence..).filter_map(|(_, number)| self.licences.get(number))
+    }
+
+    /// All suspensions, in the order in which they were ordered.
+    pub fn suspensions(&self) -> impl Iterator<Item = &Suspension> {
+        self.suspensions.iter().map(|suspension| &**suspension)
+    }
+
+    /// All open reservations, by decision.
+    pub fn reservations(&self) -> impl Iterator<Item = &Reservation> {
+        self.reservations.values().map(|reservation| &**reservation)
+    }
+
+    /// The open reservation of a decision.
+    #[must_use]
+    pub fn reservation(&self, sequence: u64) -> Option<&Reservation> {
+        self.reservations.get(&sequence).map(|reservation| &**reservation)
+    }
+
+    /// The decision whose reservation has run out by this day, the first of them.
+    #[must_use]
+    pub fn first_due(&self, today: Date) -> Option<u64> {
+        self.due.get_min().filter(|(until, _)| *until < today).map(|(_, sequence)| *sequence)
+    }
+
+    /// Takes in the event of the entry `sequence`.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; the register is then as it was.
+    pub fn apply(&mut self, sequence: u64, event: &Event) -> Result<(), ApplyError> {
+        match event {
+            Event::LicenceRecorded(text) => self.record(sequence, text)?,
+            Event::LicencesSuspended(order) => {
+                let suspension = Suspension::parse(sequence, order.clone())
+                    .map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+                self.suspensions.push_back(Arc::new(suspension));
+            }
+            Event::SuspensionLifted(lift) => {
+                let at = self.suspensions.iter().position(|known| known.sequence == lift.suspension);
+                let known = at.and_then(|at| self.suspensions.get_mut(at));
+                let known = known.ok_or(ApplyError::NoSuspension(lift.suspension))?;
+                // The day before is the last; lifted from its first day on, it never held.
+                Arc::make_mut(known).holds.until = lift.from.yesterday().ok();
+            }
+            Event::LicenceRevoked(revocation) => self.end(revocation, Standing::Revoked)?,
+            Event::LicenceReturned(revocation) => self.end(revocation, Standing::Returned)?,
+            Event::ShipmentConfirmed(shipment) => {
+                for drawn in &shipment.drawn {
+                    self.draw(shipment.decision, drawn)?;
+                }
+                if shipment.is_last {
+                    self.give_back(shipment.decision);
+                }
+            }
+            Event::ReservationReleased(release) | Event::ReservationExpired(release) => {
+                self.give_back(release.decision);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the decision of the entry `sequence` reserves and gives back.
+    ///
+    /// # Errors
+    /// [`ApplyError::Unknown`]; the register must not be used then.
+    pub fn decided(&mut self, sequence: u64, effects: &Effects) -> Result<(), ApplyError> {
+        if let Some(superseded) = effects.releases {
+            self.give_back(superseded);
+        }
+        let Some(until) = effects.reserved_until else { return Ok(()) };
+        let mut parts = Vec::with_capacity(effects.holds.len());
+        let mut holder: Box<str> = Box::default();
+        for hold in &effects.holds {
+            holder = self.change(&hold.licence, hold.licence_line, |balance| {
+                balance.reserved_quantity += hold.quantity;
+                balance.reserved_value += hold.value;
+            })?;
+            parts.push(Reserved {
+                goods_line: hold.goods_line,
+                licence: hold.licence.clone(),
+                licence_line: hold.licence_line,
+                quantity: hold.quantity,
+                value: hold.value,
+                currency: hold.currency,
+            });
+        }
+        self.reservations.insert(
+            sequence,
+            Arc::new(Reservation { sequence, holder, until, country: effects.country, parts }),
+        );
+        self.due.insert((until, sequence));
+        Ok(())
+    }
+
+    fn record(&mut self, sequence: u64, text: &LicenceText) -> Result<(), ApplyError> {
+        let terms =
+            text.parse().map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+        if self.licences.contains_key(&terms.number) {
+            return Err(ApplyError::Known(terms.number.into()));
+        }
+        let of_holder = self.by_holder.entry(terms.holder.clone()).or_default();
+        for line in &terms.lines {
+            of_holder.insert((root(&line.goods), terms.number.clone()));
+        }
+        let balances = vec![Balance::default(); terms.lines.len()];
+        let number = terms.number.clone();
+        let held = Held { sequence, text: text.clone(), terms, standing: Standing::Active, balances };
+        self.in_order.insert(sequence, number.clone());
+        self.licences.insert(number, Arc::new(held));
+        Ok(())
+    }
+
+    fn end(&mut self, revocation: &Revocation, standing: fn(Date) -> Standing) -> Result<(), ApplyError> {
+        let held = self.licences.get_mut(&*revocation.number);
+        let held = held.ok_or_else(|| ApplyError::Unknown(revocation.number.clone()))?;
+        Arc::make_mut(held).standing = standing(revocation.from);
+        Ok(())
+    }
+
+    /// Changes a balance, and gives the holder of the licence.
+    fn change(
+        &mut self,
+        number: &str,
+        line: u32,
+        change: impl FnOnce(&mut Balance),
+    ) -> Result<Box<str>, ApplyError> {
+        let held = self.licences.get_mut(number).ok_or_else(|| ApplyError::Unknown(number.to_owned()))?;
+        let held = Arc::make_mut(held);
+        change(held.balance_mut(line).ok_or_else(|| ApplyError::Unknown(number.to_owned()))?);
+        Ok(held.terms.holder.clone())
+    }
+
+    /// What was promised becomes what has left. Of a decision whose body was erased no promise is known.
+    fn draw(&mut self, decision: u64, drawn: &Drawn) -> Result<(), ApplyError> {
+        let mut promised = (Decimal::ZERO, Decimal::ZERO);
+        if let Some(reservation) = self.reservations.get_mut(&decision) {
+            let reservation = Arc::make_mut(reservation);
+            let of = |part: &&mut Reserved| {
+                part.goods_line == drawn.goods_line
+                    && *part.licence == *drawn.licence
+                    && part.licence_line == drawn.licence_line
+            };
+            if let Some(part) = reservation.parts.iter_mut().find(of) {
+                promised = (drawn.quantity.min(part.quantity), drawn.value.min(part.value));
+                part.quantity -= promised.0;
+                part.value -= promised.1;
+            }
+        }
+        self.change(&drawn.licence, drawn.licence_line, |balance| {
+            balance.reserved_quantity -= promised.0;
+            balance.reserved_value -= promised.1;
+            balance.confirmed_quantity += drawn.quantity;
+            balance.confirmed_value += drawn.value;
+        })?;
+        Ok(())
+    }
+
+    /// Gives back what is left of a reservation; one that is gone already has nothing left.
+    fn give_back(&mut self, decision: u64) {
+        let Some(reservation) = self.reservations.remove(&decision) else { return };
+        self.due.remove(&(reservation.until, decision));
+        for part in &reservation.parts {
+            // A reservation is only ever made of licences that are there, and none is ever taken out.
+            let _ = self.change(&part.licence, part.licence_line, |balance| {
+                balance.reserved_quantity -= part.quantity;
+                balance.reserved_value -= part.value;
+            });
+        }
+    }
+
+    /// What the register has for an export, once the reservation that it supersedes is given back: the licences that it
+    /// offers, or else those of its exporter for such goods, such a country and its day.
+    #[must_use]
+    pub fn standing(
+        &self,
+        export: &ProposedExport,
+        superseded: Option<u64>,
+        reserve_until: Date,
+    ) -> licence::Standing {
+        let exporter = export.party(Role::Exporter).map_or("", |party| &party.normal_name);
+        let mut register = self.clone();
+        let releases = superseded.filter(|superseded| {
+            register.reservation(*superseded).is_some_and(|reservation| *reservation.holder == *exporter)
+        });
+        if let Some(superseded) = releases {
+            register.give_back(superseded);
+        }
+        let licences = if export.licences_offered.is_empty() {
+            register.found(export, exporter)
+        } else {
+            let offered = export.licences_offered.iter().filter_map(|number| register.licence(number));
+            offered.map(|held| register.as_of(held, export)).collect()
+        };
+        licence::Standing {
+            licences,
+            finds: true,
+            reserve_until: Some(reserve_until),
+            releases,
+            ..licence::Standing::default()
+        }
+    }
+
+    fn found(&self, export: &ProposedExport, exporter: &str) -> Vec<Licence> {
+        let Some(of_holder) = self.by_holder.get(exporter) else { return Vec::new() };
+        let mut numbers: Vec<&str> = Vec::new();
+        for goods in &export.goods {
+            let root = match &goods.classification {
+                crate::domain::code::Classification::Code(code) => code.entry(),
+                crate::domain::code::Classification::NotListed => "",
+                _ => continue,
+            };
+            let from: (Root, Box<str>) = (root.into(), Box::default());
+            numbers.extend(
+                of_holder.range(from..).take_while(|(at, _)| **at == *root).map(|(_, number)| &**number),
+            );
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let country = export.end_use_place.country;
+        let usable = |held: &&Arc<Held>| {
+            held.terms.destinations.contains(country) && held.fault_on(export.export_date).is_none()
+        };
+        let held = numbers.into_iter().filter_map(|number| self.licence(number)).filter(usable);
+        held.map(|held| self.as_of(held, export)).collect()
+    }
+
+    /// A licence as an export meets it: with what is left of it, and with what suspends it on that day.
+    fn as_of(&self, held: &Held, export: &ProposedExport) -> Licence {
+        let mut licence = held.terms.clone();
+        licence.status = match held.standing {
+            Standing::Revoked(from) if from <= export.export_date => LicenceStatus::Revoked,
+            Standing::Returned(from) if from <= export.export_date => LicenceStatus::Returned,
+            _ => LicenceStatus::Active,
+        };
+        for (at, balance) in held.balances.iter().enumerate() {
+            let country = export.end_use_place.country;
+            let suspended = licence.lines.get(at).and_then(|line| {
+                let hits =
+                    |known: &&Arc<Suspension>| known.hits(&held.terms, line, country, export.export_date);
+                self.suspensions.iter().find(hits).map(|known| known.why().into())
+            });
+            if let Some(line) = licence.lines.get_mut(at) {
+                line.used_quantity = balance.used_quantity();
+                line.used_value = balance.used_value();
+                line.suspended = suspended;
+            }
+        }
+        licence
+    }
+}
+
+fn root(goods: &LicensedGoods) -> Root {
+    match goods {
+        LicensedGoods::Code(code) => code.entry().into(),
+        LicensedGoods::NotListed => Root::default(),
+    }
+}

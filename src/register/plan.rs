@@ -1,0 +1,262 @@
+//! May this be done to the register? Each plan is checked against the register as it is, and becomes an event.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use thiserror::Error;
+
+use super::apply::Register;
+use super::event::{Drawn, Event, Lift, Release, Revocation, Shipment, SuspensionOrder};
+use super::held::{Reservation, Standing};
+use super::suspension::Suspension;
+use super::text::LicenceText;
+use crate::domain::money::Currency;
+use crate::domain::request::FieldViolation;
+
+/// A line of goods that has left.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ShippedLine {
+    /// Line of the goods.
+    pub goods_line: u32,
+    /// Quantity.
+    pub quantity: Decimal,
+    /// Value.
+    pub value: Decimal,
+    /// Currency of the value.
+    pub currency: Currency,
+}
+
+/// Why a plan cannot be.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum Denied {
+    /// Fields that cannot be.
+    #[error("{}", crate::domain::request::told(.0))]
+    Fields(Vec<FieldViolation>),
+    /// A licence of this number is there already.
+    #[error("a licence of the number `{0}` is recorded already")]
+    LicenceKnown(String),
+    /// No licence has this number.
+    #[error("no licence of the number `{0}` is recorded")]
+    LicenceUnknown(String),
+    /// The licence has ended already.
+    #[error("licence `{number}` is {standing} already")]
+    LicenceEnded {
+        /// Its number.
+        number: String,
+        /// How it stands.
+        standing: String,
+    },
+    /// Orders still count on the licence.
+    #[error("{count} open reservations count on licence `{number}`")]
+    LicenceReserved {
+        /// Its number.
+        number: String,
+        /// How many.
+        count: usize,
+    },
+    /// No such suspension, or it is lifted already.
+    #[error("entry {0} orders no suspension that still holds")]
+    NoSuspension(u64),
+    /// The decision has no open reservation.
+    #[error("the decision has no open reservation: it made none, or it was used up, given back or ran out")]
+    NoReservation,
+    /// More than the decision promised.
+    #[error("line {goods_line}: {what} is more than the {left} that is reserved for it")]
+    MoreThanReserved {
+        /// Line of the goods.
+        goods_line: u32,
+        /// What has left.
+        what: String,
+        /// What is left of the promise.
+        left: String,
+    },
+    /// The licence may not be used on the day of the export.
+    #[error("licence `{number}`: {why}")]
+    NotUsable {
+        /// Its number.
+        number: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Register {
+    /// A licence is to be recorded.
+    ///
+    /// # Errors
+    /// [`Denied::Fields`], [`Denied::LicenceKnown`].
+    pub fn plan_record(&self, text: LicenceText) -> Result<Event, Denied> {
+        let licence = text.parse().map_err(Denied::Fields)?;
+        if self.licence(&licence.number).is_some() {
+            return Err(Denied::LicenceKnown(licence.number.into()));
+        }
+        Ok(Event::LicenceRecorded(text))
+    }
+
+    /// Licences are to be suspended. An order that hits none is taken: it also reaches those entered later.
+    ///
+    /// # Errors
+    /// [`Denied::Fields`].
+    pub fn plan_suspend(&self, order: SuspensionOrder) -> Result<Event, Denied> {
+        Suspension::parse(0, order.clone()).map_err(Denied::Fields)?;
+        Ok(Event::LicencesSuspended(order))
+    }
+
+    /// A suspension is to be lifted.
+    ///
+    /// # Errors
+    /// [`Denied::Fields`], [`Denied::NoSuspension`].
+    pub fn plan_lift(&self, lift: Lift) -> Result<Event, Denied> {
+        reason(&lift.reason)?;
+        let known = self.suspensions().find(|known| known.sequence == lift.suspension);
+        match known {
+            Some(known) if known.holds.until.is_none() && known.order.from <= lift.from => {
+                Ok(Event::SuspensionLifted(lift))
+            }
+            Some(known) if known.holds.until.is_none() => Err(field(
+                "from",
+                "ORDER",
+                format!("lies before {}, when the suspension begins", known.order.from),
+            )),
+            _ => Err(Denied::NoSuspension(lift.suspension)),
+        }
+    }
+
+    /// A licence is to end before its time: revoked, or returned unused.
+    ///
+    /// # Errors
+    /// [`Denied`]; a licence that orders count on is not returned, while a revocation cannot wait for them.
+    pub fn plan_end(&self, revocation: Revocation, is_revoked: bool) -> Result<Event, Denied> {
+        reason(&revocation.reason)?;
+        let number = revocation.number.clone();
+        let held = self.licence(&number).ok_or_else(|| Denied::LicenceUnknown(number.clone()))?;
+        if held.standing != Standing::Active {
+            return Err(Denied::LicenceEnded { number, standing: held.standing.to_string() });
+        }
+        if is_revoked {
+            return Ok(Event::LicenceRevoked(revocation));
+        }
+        let counts_on =
+            |reservation: &&Reservation| reservation.parts.iter().any(|part| *part.licence == *number);
+        let count = self.reservations().filter(counts_on).count();
+        if count > 0 {
+            return Err(Denied::LicenceReserved { number, count });
+        }
+        Ok(Event::LicenceReturned(revocation))
+    }
+
+    /// Goods have left under the reservation of a decision.
+    ///
+    /// A licence that was suspended, revoked or returned later than the goods went, for a day on which they went, is
+    /// drawn and the shipment flagged; one whose suspension could be known on that day is not drawn.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn plan_confirm(
+        &self,
+        decision: u64,
+        export_date: Date,
+        reference: String,
+        lines: &[ShippedLine],
+        is_last: bool,
+    ) -> Result<Event, Denied> {
+        let reservation = self.reservation(decision).ok_or(Denied::NoReservation)?;
+        let mut left = reservation.parts.clone();
+        let mut drawn = Vec::new();
+        for line in lines {
+            let (mut quantity, mut value) = (line.quantity, line.value);
+            let parts = left.iter_mut().filter(|part| part.goods_line == line.goods_line);
+            for part in parts {
+                if part.currency != line.currency {
+                    let why = format!("line {} is reserved in {}", line.goods_line, part.currency);
+                    return Err(field("lines.currency", "CURRENCY", why));
+                }
+                let taken = (quantity.min(part.quantity), value.min(part.value));
+                if taken.0.is_zero() && taken.1.is_zero() {
+                    continue;
+                }
+                (quantity, value) = (quantity - taken.0, value - taken.1);
+                (part.quantity, part.value) = (part.quantity - taken.0, part.value - taken.1);
+                drawn.push(Drawn {
+                    goods_line: line.goods_line,
+                    licence: part.licence.to_string(),
+                    licence_line: part.licence_line,
+                    quantity: taken.0,
+                    value: taken.1,
+                });
+            }
+            if !quantity.is_zero() || !value.is_zero() {
+                let of_line = |part: &&super::held::Reserved| part.goods_line == line.goods_line;
+                let (all_quantity, all_value) = reservation
+                    .parts
+                    .iter()
+                    .filter(of_line)
+                    .fold((Decimal::ZERO, Decimal::ZERO), |sum, part| {
+                        (sum.0 + part.quantity, sum.1 + part.value)
+                    });
+                return Err(Denied::MoreThanReserved {
+                    goods_line: line.goods_line,
+                    what: format!("{} worth {} {}", line.quantity, line.value, line.currency),
+                    left: format!("{all_quantity} worth {all_value}"),
+                });
+            }
+        }
+        let incident = self.incident(reservation, &drawn, export_date)?;
+        Ok(Event::ShipmentConfirmed(Shipment { decision, export_date, reference, drawn, is_last, incident }))
+    }
+
+    fn incident(
+        &self,
+        reservation: &Reservation,
+        drawn: &[Drawn],
+        day: Date,
+    ) -> Result<Option<String>, Denied> {
+        let mut incident = None;
+        for drawn in drawn {
+            let number = drawn.licence.clone();
+            let held = self.licence(&number).ok_or_else(|| Denied::LicenceUnknown(number.clone()))?;
+            if !held.terms.valid.contains(day) {
+                let why = format!("it is not valid on {day}");
+                return Err(Denied::NotUsable { number, why });
+            }
+            let ended = match held.standing {
+                Standing::Revoked(from) | Standing::Returned(from) => from <= day,
+                Standing::Active => false,
+            };
+            if ended {
+                incident.get_or_insert_with(|| format!("licence {number}: {}", held.standing));
+            }
+            let line = held.terms.lines.iter().find(|line| line.line == drawn.licence_line);
+            for suspension in self.suspensions() {
+                let hits = reservation
+                    .country
+                    .zip(line)
+                    .is_some_and(|(country, line)| suspension.hits(&held.terms, line, country, day));
+                if hits && suspension.order.ordered_on <= day {
+                    return Err(Denied::NotUsable { number, why: suspension.why() });
+                }
+                if hits {
+                    incident.get_or_insert_with(|| format!("licence {number}: {}", suspension.why()));
+                }
+            }
+        }
+        Ok(incident)
+    }
+
+    /// A reservation is to be given back.
+    ///
+    /// # Errors
+    /// [`Denied::Fields`], [`Denied::NoReservation`].
+    pub fn plan_release(&self, release: Release) -> Result<Event, Denied> {
+        reason(&release.reason)?;
+        self.reservation(release.decision).ok_or(Denied::NoReservation)?;
+        Ok(Event::ReservationReleased(release))
+    }
+}
+
+fn reason(text: &str) -> Result<(), Denied> {
+    if text.trim().is_empty() { Err(field("reason", "REQUIRED", "must say why".to_owned())) } else { Ok(()) }
+}
+
+fn field(field: &str, reason: &'static str, description: String) -> Denied {
+    Denied::Fields(vec![FieldViolation { field: field.to_owned(), reason, description }])
+}

@@ -1,0 +1,378 @@
+//! What callers do to the register of licences: one command, one recorded event.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date};
+use prost::bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
+use tracing::error;
+
+use super::{
+    Core, DecisionId, Service,
+    check::day_of,
+    filter::{decision_term, licence_term},
+    fold::is_of_register,
+    page,
+    query::{Page, page_size_of},
+    refusal::Refusal,
+    writer::Message,
+};
+use crate::{
+    domain::{country::Country, identity::Identity, licence::LicenceKind, name},
+    ledger::{Digest, Entry},
+    register::{
+        Denied, Event, Held, LicenceText, Lift, Note, Register, Release, Revocation, ShippedLine,
+        SuspensionOrder,
+    },
+    store::{RequestKey, Term},
+    telemetry::field,
+};
+
+/// What shall happen to the register.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// Record a licence.
+    Record(LicenceText),
+    /// Suspend licences by criterion; the day of the order is set when it is recorded.
+    Suspend(SuspensionOrder),
+    /// Lift a suspension.
+    Lift(Lift),
+    /// Revoke a licence.
+    Revoke(Revocation),
+    /// Return a licence unused.
+    Return(Revocation),
+    /// Write off what has left.
+    Confirm {
+        /// The decision that reserved.
+        decision: DecisionId,
+        /// The day of the export.
+        export_date: Date,
+        /// The export declaration or another reference.
+        reference: String,
+        /// What has left.
+        lines: Vec<ShippedLine>,
+        /// Is the rest given back?
+        is_last: bool,
+    },
+    /// Give a reservation back.
+    Release {
+        /// The decision that reserved.
+        decision: DecisionId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An order with who gave it.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Who.
+    pub caller: Arc<Identity>,
+    /// The caller's id of it: a repeated one gets the recorded answer.
+    pub request_id: String,
+    /// What.
+    pub order: Order,
+    /// The message's own bytes, for the record.
+    pub bytes: Bytes,
+}
+
+/// Which licences.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LicenceFilter {
+    /// Normalised name of the holder.
+    pub holder: Option<Box<str>>,
+    /// Country of final destination.
+    pub country: Option<Country>,
+    /// Kind.
+    pub kind: Option<LicenceKind>,
+    /// Day on which one of its lines may be used, for `country` where that is set.
+    pub usable_on: Option<Date>,
+}
+
+impl LicenceFilter {
+    fn takes(&self, register: &Register, held: &Held) -> bool {
+        let terms = &held.terms;
+        let is_free = |country: Country, day: Date| {
+            terms.lines.iter().any(|line| {
+                !register.suspensions().any(|suspension| suspension.hits(terms, line, country, day))
+            })
+        };
+        let usable = |day: Date| {
+            held.fault_on(day).is_none()
+                && match self.country {
+                    Some(country) => is_free(country, day),
+                    None => Country::all()
+                        .any(|country| terms.destinations.contains(country) && is_free(country, day)),
+                }
+        };
+        self.holder.as_ref().is_none_or(|holder| *holder == terms.holder)
+            && self.country.is_none_or(|country| terms.destinations.contains(country))
+            && self.kind.is_none_or(|kind| kind == terms.kind)
+            && self.usable_on.is_none_or(usable)
+    }
+
+    fn seal(&self) -> [u8; 8] {
+        let text = format!(
+            "licences {:?} {:?} {:?} {:?}",
+            self.holder,
+            self.country.map(Country::code),
+            self.kind.map(LicenceKind::as_str),
+            self.usable_on
+        );
+        Digest::of(text.as_bytes()).as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noted {
+    /// Place in the log.
+    pub sequence: u64,
+    /// When it was recorded, Unix milliseconds.
+    pub time_ms: i64,
+    /// What happened.
+    pub event: Event,
+    /// It had been recorded before, and nothing happened again.
+    pub from_record: bool,
+}
+
+/// The answer to a command.
+pub(super) type NotedReply = Result<Noted, Refusal>;
+
+/// A command on its way to the writer.
+#[derive(Debug)]
+pub(super) struct CommandJob {
+    pub command: Command,
+    pub key: RequestKey,
+    pub slot: oneshot::Sender<NotedReply>,
+    pub _room: OwnedSemaphorePermit,
+}
+
+impl Order {
+    /// What of the register it asks for, checked against it as it is.
+    pub(super) fn plan(self, register: &Register, now: Timestamp) -> Result<Event, Refusal> {
+        let planned = match self {
+            Self::Record(text) => register.plan_record(text),
+            Self::Suspend(order) => {
+                register.plan_suspend(SuspensionOrder { ordered_on: day_of(now), ..order })
+            }
+            Self::Lift(lift) => register.plan_lift(lift),
+            Self::Revoke(revocation) => register.plan_end(revocation, true),
+            Self::Return(revocation) => register.plan_end(revocation, false),
+            Self::Confirm { decision, export_date, reference, lines, is_last } => {
+                register.plan_confirm(decision.sequence(), export_date, reference, &lines, is_last)
+            }
+            Self::Release { decision, reason } => {
+                register.plan_release(Release { decision: decision.sequence(), reason })
+            }
+        };
+        planned.map_err(Refusal::from)
+    }
+}
+
+impl Service {
+    /// Records what the command asks for, or refuses; nothing is recorded then.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn command(&self, command: Command) -> Result<Noted, Refusal> {
+        let key = RequestKey::of(command.caller.name(), &command.request_id);
+        if let Some(reply) = self.core.noted_before(&command, key) {
+            return reply;
+        }
+        self.core.may_order(&command)?;
+        let room = match self.queue.room.clone().try_acquire_owned() {
+            Ok(room) => room,
+            Err(TryAcquireError::NoPermits) => return Err(Refusal::QueueFull),
+            Err(TryAcquireError::Closed) => return Err(Refusal::Draining),
+        };
+        let (slot, waiting) = oneshot::channel();
+        let job = Box::new(CommandJob { command, key, slot, _room: room });
+        self.queue.jobs.send(Message::Command(job)).map_err(|_| Refusal::StoreUnavailable)?;
+        waiting.await.unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// A page of the licences that the reader may see and the filter takes, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] for a bad page size or token.
+    pub fn licences(
+        &self,
+        reader: &Identity,
+        filter: &LicenceFilter,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<Page<Arc<Held>>, Refusal> {
+        let (size, seal) = (page_size_of(page_size)?, filter.seal());
+        let start = page::read(page_token, seal)?.unwrap_or_default();
+        let register = self.register();
+        let takes =
+            |held: &&Arc<Held>| reader.speaks_for(&held.terms.holder) && filter.takes(&register, held);
+        let mut found = register.licences_from(start).filter(takes);
+        let items: Vec<Arc<Held>> = found.by_ref().take(size).cloned().collect();
+        let next_page_token = found.next().map(|held| page::token(held.sequence, seal)).unwrap_or_default();
+        Ok(Page { items, next_page_token })
+    }
+
+    /// The licence of this number, if the reader may see it.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] where there is none for it.
+    pub fn licence(&self, reader: &Identity, number: &str) -> Result<Arc<Held>, Refusal> {
+        let register = self.register();
+        let held = register.licence(number).filter(|held| reader.speaks_for(&held.terms.holder));
+        let unknown = || Denied::LicenceUnknown(number.chars().take(128).collect());
+        held.cloned().ok_or_else(|| unknown().into())
+    }
+
+    /// The id of the decision at this place of the log. Reads the disk.
+    #[must_use]
+    pub fn id_of(&self, sequence: u64) -> Option<DecisionId> {
+        let entry = self.core.store.entry(sequence).ok().flatten()?;
+        Some(DecisionId::of(sequence, entry.time_ms))
+    }
+
+    /// The day of the service, in UTC.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        day_of(self.core.now())
+    }
+
+    /// The register of licences as of the last answer.
+    #[must_use]
+    pub fn register(&self) -> Arc<Register> {
+        self.core.register.load_full()
+    }
+}
+
+impl Core {
+    /// What is of an exporter that the caller does not speak for is not there for it.
+    fn may_order(&self, command: &Command) -> Result<(), Refusal> {
+        let caller = &command.caller;
+        match &command.order {
+            Order::Record(text) if !caller.speaks_for(&name::normalise(&text.holder)) => {
+                Err(Refusal::ExporterNotTheirs)
+            }
+            Order::Revoke(Revocation { number, .. }) | Order::Return(Revocation { number, .. }) => {
+                let register = self.register.load();
+                match register.licence(number) {
+                    Some(held) if !caller.speaks_for(&held.terms.holder) => {
+                        Err(Denied::LicenceUnknown(number.clone()).into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Order::Confirm { decision, .. } | Order::Release { decision, .. } => {
+                let not_found = || Refusal::NotFound(decision.to_string());
+                let recorded = match self.recorded(decision.sequence()) {
+                    Ok(recorded) => recorded,
+                    Err(Refusal::NotFound(_)) => return Err(not_found()),
+                    Err(refusal) => return Err(refusal),
+                };
+                let exporter = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
+                if recorded.id() == *decision && caller.speaks_for(&name::normalise(exporter)) {
+                    Ok(())
+                } else {
+                    Err(not_found())
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Was this id of this caller used for a command to the register?
+    pub(super) fn ordered_before(
+        &self,
+        sequence: u64,
+        caller: &str,
+        request_id: &str,
+    ) -> Result<Option<Refusal>, Refusal> {
+        let damaged = |why: &dyn std::fmt::Display| {
+            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
+            Refusal::RecordDamaged { sequence }
+        };
+        let stored = self.store.record(sequence).map_err(|fault| damaged(&fault))?;
+        let Some(stored) = stored.filter(|stored| is_of_register(stored.entry.kind)) else { return Ok(None) };
+        let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else { return Ok(None) };
+        let note: Note = serde_json::from_slice(&body.decision).map_err(|fault| damaged(&fault))?;
+        let is_same = stored.entry.caller == caller && note.request_id.as_deref() == Some(request_id);
+        Ok(is_same.then(|| Refusal::RequestIdReused {
+            request_id: request_id.to_owned(),
+            decision_id: DecisionId::of(sequence, stored.entry.time_ms),
+        }))
+    }
+
+    /// `one_answer_per_request`: what was recorded for this id of this caller before.
+    pub(super) fn noted_before(&self, command: &Command, key: RequestKey) -> Option<NotedReply> {
+        for sequence in self.store.find_request(key) {
+            let damaged = |why: &dyn std::fmt::Display| {
+                error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
+                Some(Err(Refusal::RecordDamaged { sequence }))
+            };
+            let stored = match self.store.record(sequence) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                Err(fault) => return damaged(&fault),
+            };
+            if stored.entry.caller != **command.caller.name() {
+                continue;
+            }
+            let reused = || {
+                let decision_id = DecisionId::of(sequence, stored.entry.time_ms);
+                Some(Err(Refusal::RequestIdReused { request_id: command.request_id.clone(), decision_id }))
+            };
+            let body = match stored.body() {
+                Ok(Some(body)) => body,
+                Ok(None) => return reused(),
+                Err(fault) => return damaged(&fault),
+            };
+            if !is_of_register(stored.entry.kind) {
+                // A check of the same id; or only the hashes are equal.
+                let is_same = (self.read)(&body.request)
+                    .is_some_and(|request| request.request_id.as_deref() == Some(&*command.request_id));
+                if is_same {
+                    return reused();
+                }
+                continue;
+            }
+            let note: Note = match serde_json::from_slice(&body.decision) {
+                Ok(note) => note,
+                Err(fault) => return damaged(&fault),
+            };
+            if note.request_id.as_deref() != Some(&*command.request_id) {
+                continue;
+            }
+            if body.request != *command.bytes {
+                return reused();
+            }
+            let Entry { time_ms, .. } = stored.entry;
+            return Some(if self.notary.is_released(sequence) {
+                Ok(Noted { sequence, time_ms, event: note.event, from_record: true })
+            } else {
+                Err(Refusal::Unwitnessed)
+            });
+        }
+        None
+    }
+}
+
+/// What an event is found by: the licences and the decision that it is about.
+pub(super) fn event_terms(event: &Event) -> Vec<Term> {
+    let mut terms = match event {
+        Event::LicenceRecorded(text) => vec![licence_term(text.number.trim())],
+        Event::LicencesSuspended(_) | Event::SuspensionLifted(_) => Vec::new(),
+        Event::LicenceRevoked(revocation) | Event::LicenceReturned(revocation) => {
+            vec![licence_term(&revocation.number)]
+        }
+        Event::ShipmentConfirmed(shipment) => {
+            let licences = shipment.drawn.iter().map(|drawn| licence_term(&drawn.licence));
+            licences.chain([decision_term(shipment.decision)]).collect()
+        }
+        Event::ReservationReleased(release) | Event::ReservationExpired(release) => {
+            vec![decision_term(release.decision)]
+        }
+    };
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
