@@ -20,6 +20,7 @@ use crate::server::grpc::convert;
 use crate::store::read_text;
 use v1::decision_log_service_client::DecisionLogServiceClient;
 use v1::export_control_service_client::ExportControlServiceClient;
+use v1::licence_service_client::LicenceServiceClient;
 
 /// Longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -101,6 +102,11 @@ pub fn control(connection: Connection) -> ExportControlServiceClient<Connection>
 /// The service that finds decisions again.
 pub fn log(connection: Connection) -> DecisionLogServiceClient<Connection> {
     DecisionLogServiceClient::new(connection).max_decoding_message_size(ANSWER_BYTES_MAX)
+}
+
+/// The register of licences.
+pub fn licences(connection: Connection) -> LicenceServiceClient<Connection> {
+    LicenceServiceClient::new(connection).max_decoding_message_size(ANSWER_BYTES_MAX)
 }
 
 /// A request as a message. Text that is no instant cannot go on the wire.

@@ -34,8 +34,13 @@ pub struct Input {
     pub is_single: bool,
 }
 
-/// Reads a file, or standard input for `-`.
+/// Reads a file of requests, or standard input for `-`.
 pub fn read(path: &Path) -> Result<Input, Failure> {
+    parse(&path.display().to_string(), &text(path)?)
+}
+
+/// The text of a file, or of standard input for `-`.
+pub fn text(path: &Path) -> Result<String, Failure> {
     let name = path.display().to_string();
     let mut text = String::new();
     // One byte more than the limit tells a text at the limit from one that would be cut.
@@ -53,7 +58,7 @@ pub fn read(path: &Path) -> Result<Input, Failure> {
     if text.len() as u64 > INPUT_BYTES_MAX {
         return Err(anyhow!("`{name}` is larger than {INPUT_BYTES_MAX} bytes").into());
     }
-    parse(&name, &text)
+    Ok(text)
 }
 
 /// Reads a text. One without any request is refused: nothing asked must not look like all permitted

@@ -20,6 +20,8 @@ mod filter;
 mod input;
 #[cfg(feature = "daemon")]
 mod key;
+#[cfg(feature = "daemon")]
+mod licence;
 mod lint;
 #[cfg(feature = "daemon")]
 mod log;
@@ -71,6 +73,9 @@ enum Command {
     Test(test::Test),
     /// Say everything that is wrong with a rulebook folder
     Lint(lint::Lint),
+    /// Keep the register of licences: import, list, show, suspend, lift, revoke, return
+    #[cfg(feature = "daemon")]
+    Licence(licence::Licence),
     /// Find recorded decisions again
     #[cfg(feature = "daemon")]
     Log(log::Log),
@@ -144,6 +149,8 @@ impl Cli {
             Command::Check(verb) => verb.run(),
             Command::Test(verb) => verb.run(),
             Command::Lint(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Licence(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Log(verb) => verb.run(),
             Command::Verify(verb) => verb.run(),

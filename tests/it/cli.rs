@@ -308,6 +308,97 @@ pub mod with_the_daemon {
     }
 
     #[test]
+    fn licences_are_imported_all_or_none_listed_and_suspended() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut daemon = Daemon::start(&data, &[]);
+        let server = daemon.server.clone();
+        let bad = folder.path().join("bad.csv");
+        std::fs::write(
+            &bad,
+            "number,kind,holder,eccn,value,country,valid_from,valid_until\n\
+             NL-1,individual,Voorbeeld BV,5A002,100,IN,2022-01-01,2022-12-31\n\
+             NL-2,private,Voorbeeld BV,5A,-1,India,2022-01-01,2021-12-31\n\
+             NL-3,individual,,5A002,100,IN,,\n",
+        )
+        .unwrap();
+        let output = slagboom(&["licence", "import", bad.to_str().unwrap(), "--server", &server]);
+        assert_eq!(code(&output), 2);
+        let told = text(&output.stderr);
+        for fault in [
+            "bad.csv:3: kind",
+            "bad.csv:3: lines[0].code",
+            "bad.csv:3: lines[0].value",
+            "bad.csv:3: destinations[0]",
+            "bad.csv:3: valid_until",
+            "bad.csv:4: holder",
+        ] {
+            assert!(told.contains(fault), "{fault} is not in {told}");
+        }
+        assert!(!told.contains("bad.csv:2"), "{told}");
+        let list = |more: &[&str]| {
+            let args = [&["licence", "list", "--format", "json", "--server", &server], more].concat();
+            let output = slagboom(&args);
+            json(&output)["licences"].as_array().map_or(0, Vec::len)
+        };
+        assert_eq!(list(&[]), 0, "nothing was imported");
+
+        let register = "examples/licences/nl_dual_use_russia_2014_2022.csv";
+        for recorded in [389, 0] {
+            let args = ["licence", "import", register, "--server", &server, "--format", "json"];
+            assert_eq!(json(&slagboom(&args))["recorded"], recorded);
+        }
+        // The figures of the article.
+        let running = ["--country", "RU", "--usable-on", "2022-02-24"];
+        assert_eq!((list(&[]), list(&running)), (389, 54));
+        let args =
+            ["licence", "suspend", "--country", "RU", "--kind", "individual,global", "--from", "2022-02-24"];
+        let more = ["--reason", "February 2022", "--server", &server, "--format", "json"];
+        let stopped = json(&slagboom(&[&args[..], &more].concat()));
+        assert_eq!(
+            (stopped["licences"].as_str(), stopped["unusable"][0]["value"].as_str()),
+            (Some("54"), Some("427318905"))
+        );
+        assert_eq!(list(&running), 0);
+        assert_eq!(list(&["--country", "RU", "--usable-on", "2022-02-23"]), 54);
+        let suspension = stopped["recorded"]["sequence"].as_str().unwrap();
+        let lifting = [
+            "licence",
+            "lift",
+            suspension,
+            "--from",
+            "2022-02-24",
+            "--reason",
+            "rehearsal over",
+            "--server",
+            &server,
+        ];
+        assert_eq!(code(&slagboom(&lifting)), 0);
+        assert_eq!(list(&running), 54);
+        let end = |verb: &str, number: &str| {
+            code(&slagboom(&[
+                "licence",
+                verb,
+                number,
+                "--from",
+                "2022-02-01",
+                "--reason",
+                "test",
+                "--server",
+                &server,
+            ]))
+        };
+        assert_eq!(
+            (end("revoke", "NL-DU-2020-0359"), end("return", "NL-DU-2019-0289"), end("return", "NL-0")),
+            (0, 0, 2)
+        );
+        assert_eq!(list(&running), 52);
+        assert_eq!(daemon.signal(rustix::process::Signal::TERM), 0);
+        let shown = slagboom(&["licence", "show", "NL-DU-2020-0359", "--data", data.to_str().unwrap()]);
+        assert!(text(&shown.stdout).contains("revoked 2022-02-01"), "{}", text(&shown.stdout));
+    }
+
+    #[test]
     fn demo_shows_the_product_and_ends_well() {
         let output = slagboom(&["demo"]);
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));

@@ -28,7 +28,7 @@ use crate::service::Service;
 use crate::store::Options;
 
 /// Where a daemon listens when nothing else is said.
-const SERVER_DEFAULT: &str = "http://127.0.0.1:7443";
+pub(super) const SERVER_DEFAULT: &str = "http://127.0.0.1:7443";
 
 /// Reads from a daemon, or from a data folder on which no daemon runs.
 #[derive(Args, Debug)]

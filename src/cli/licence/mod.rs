@@ -1,0 +1,336 @@
+//! `slagboom licence`: the register of licences.
+
+mod import;
+mod told;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use prost::Message;
+use tonic::Status;
+
+use self::import::Import;
+use super::exit::{Done, Exit, Failure};
+use super::log::{SERVER_DEFAULT, open};
+use super::{Format, client, print};
+use crate::clock::{Clock, System};
+use crate::ledger::Digest;
+use crate::proto::{self, v1};
+use crate::server::gate::local;
+use crate::server::grpc;
+
+/// Keeps the register of licences of a daemon. Every change is an entry of its log.
+#[derive(Args, Debug)]
+pub struct Licence {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Record the licences of CSV or YAML files
+    #[command(visible_alias = "record")]
+    Import(Import),
+    /// List licences with what is left of them
+    List(List),
+    /// Show one licence with its lines, balances and suspensions
+    Show(Show),
+    /// Suspend every licence that meets the criteria, also those recorded later; says what that stops
+    Suspend(Suspend),
+    /// Lift a suspension; balances and reservations are as they were
+    Lift(Lift),
+    /// Revoke a licence, for good
+    Revoke(End),
+    /// Return a licence to the authority
+    Return(End),
+}
+
+#[derive(Args, Debug)]
+struct Server {
+    /// Ask the daemon at this address
+    #[arg(long, value_name = "URL", default_value = SERVER_DEFAULT)]
+    server: String,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+struct Source {
+    /// Ask the daemon at this address [default: the one of `serve`]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// Read this data folder; no daemon may run on it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    #[command(flatten)]
+    source: Source,
+    /// Of this holder
+    #[arg(long, value_name = "NAME")]
+    holder: Option<String>,
+    /// For this country of final destination
+    #[arg(long, value_name = "CC")]
+    country: Option<String>,
+    /// Of this kind
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// That may be used on this day: valid, and not suspended, revoked or returned
+    #[arg(long, value_name = "DATE")]
+    usable_on: Option<Date>,
+}
+
+#[derive(Args, Debug)]
+struct Show {
+    /// Number of the licence
+    #[arg(value_name = "NUMBER")]
+    number: String,
+    /// The day on which suspensions are looked at [default: today]
+    #[arg(long, value_name = "DATE")]
+    on: Option<Date>,
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(Args, Debug)]
+struct Suspend {
+    /// Country of final destination; a licence for several stays usable for the others
+    #[arg(long = "country", value_name = "CC", value_delimiter = ',')]
+    countries: Vec<String>,
+    /// Kind of licence
+    #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
+    kinds: Vec<String>,
+    /// Control code, with what is below it
+    #[arg(long = "eccn", value_name = "CODE", value_delimiter = ',')]
+    codes: Vec<String>,
+    /// Holder
+    #[arg(long = "holder", value_name = "NAME")]
+    holders: Vec<String>,
+    /// Licence number
+    #[arg(long = "number", value_name = "NUMBER")]
+    numbers: Vec<String>,
+    /// First day of export on which they may not be used
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Args, Debug)]
+struct Lift {
+    /// The suspension, by the entry of the log that ordered it
+    #[arg(value_name = "ENTRY")]
+    suspension: u64,
+    /// First day of export on which the licences may be used again
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Args, Debug)]
+struct End {
+    /// Number of the licence
+    #[arg(value_name = "NUMBER")]
+    number: String,
+    /// First day of export on which it may not be used
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Licence {
+    pub fn run(self) -> Done {
+        match self.verb {
+            Verb::Import(import) => import.run(),
+            Verb::List(list) => list.run(),
+            Verb::Show(show) => show.run(),
+            Verb::Suspend(suspend) => suspend.run(),
+            Verb::Lift(lift) => lift.run(),
+            Verb::Revoke(end) => end.run(true),
+            Verb::Return(end) => end.run(false),
+        }
+    }
+}
+
+/// An id under which the same order is the same request: a verb that is repeated after a time-out changes nothing twice.
+fn request_id(verb: &str, message: &impl Message) -> String {
+    let digest = Digest::of(&message.encode_to_vec()).to_string();
+    format!("{verb}/{}", digest.get(..32).unwrap_or(&digest))
+}
+
+/// The same for an order that may be given again on another day, as it stands at this moment.
+fn request_id_now(verb: &str) -> String {
+    format!("{verb}/{}/{}", System.now_ms(), std::process::id())
+}
+
+fn failed(label: &str, status: &Status) -> Failure {
+    client::failure(label, status)
+}
+
+impl List {
+    fn run(self) -> Done {
+        let licences = client::runtime()?.block_on(self.found())?;
+        match self.source.format {
+            Format::Json => {
+                let response = v1::ListLicencesResponse { licences, next_page_token: String::new() };
+                print::json(&proto::json(&response, "slagboom.v1.ListLicencesResponse")?)?;
+            }
+            Format::Human => print::out(&told::table(&licences))?,
+        }
+        Ok(Exit::Fine)
+    }
+
+    /// All of them, page by page.
+    async fn found(&self) -> Result<Vec<v1::HeldLicence>, Failure> {
+        let mut request = v1::ListLicencesRequest {
+            page_size: 100,
+            page_token: String::new(),
+            holder: self.holder.clone().unwrap_or_default(),
+            country: self.country.clone().unwrap_or_default(),
+            kind: self.kind.clone().unwrap_or_default(),
+            usable_on: self.usable_on.map(|day| day.to_string()).unwrap_or_default(),
+        };
+        let service = self.source.data.as_deref().map(open).transpose()?;
+        let mut daemon = match &service {
+            Some(_) => None,
+            None => Some(self.source.daemon().await?),
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = match (&service, &mut daemon) {
+                (Some(service), _) => grpc::list_licences(service, &local(), &request)?,
+                (None, Some(daemon)) => {
+                    let page = daemon.list_licences(request.clone()).await;
+                    page.map_err(|status| failed("licence list", &status))?.into_inner()
+                }
+                (None, None) => break,
+            };
+            found.extend(page.licences);
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Source {
+    async fn daemon(
+        &self,
+    ) -> Result<v1::licence_service_client::LicenceServiceClient<client::Connection>, Failure> {
+        let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
+        Ok(client::licences(client::connect(server).await?))
+    }
+}
+
+impl Show {
+    fn run(self) -> Done {
+        let on = self.on.map(|on| on.to_string()).unwrap_or_default();
+        let request = v1::GetLicenceRequest { number: self.number, on };
+        let response = match &self.source.data {
+            Some(folder) => grpc::get_licence(&open(folder)?, &local(), &request)?,
+            None => client::runtime()?.block_on(async {
+                let found = self.source.daemon().await?.get_licence(request).await;
+                Ok::<_, Failure>(found.map_err(|status| failed("licence show", &status))?.into_inner())
+            })?,
+        };
+        match self.source.format {
+            Format::Json => print::json(&proto::json(&response, "slagboom.v1.GetLicenceResponse")?)?,
+            Format::Human => print::out(&told::one(&response.licence.unwrap_or_default()))?,
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+impl Suspend {
+    fn run(self) -> Done {
+        let Server { server, format } = self.server;
+        let request = v1::SuspendLicencesRequest {
+            request_id: request_id_now("suspend"),
+            countries: self.countries,
+            kinds: self.kinds,
+            codes: self.codes,
+            holders: self.holders,
+            numbers: self.numbers,
+            from: self.from.to_string(),
+            reason: self.reason,
+        };
+        let response = client::runtime()?.block_on(async {
+            let answer = client::licences(client::connect(&server).await?).suspend_licences(request).await;
+            Ok::<_, Failure>(answer.map_err(|status| failed("licence suspend", &status))?.into_inner())
+        })?;
+        match format {
+            Format::Json => print::json(&proto::json(&response, "slagboom.v1.SuspendLicencesResponse")?)?,
+            Format::Human => print::out(&told::suspended(&response))?,
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+impl Lift {
+    fn run(self) -> Done {
+        let Server { server, format } = self.server;
+        let request = v1::LiftSuspensionRequest {
+            request_id: request_id_now("lift"),
+            suspension: self.suspension,
+            from: self.from.to_string(),
+            reason: self.reason,
+        };
+        let response = client::runtime()?.block_on(async {
+            let answer = client::licences(client::connect(&server).await?).lift_suspension(request).await;
+            Ok::<_, Failure>(answer.map_err(|status| failed("licence lift", &status))?.into_inner())
+        })?;
+        match format {
+            Format::Json => print::json(&proto::json(&response, "slagboom.v1.LiftSuspensionResponse")?)?,
+            Format::Human => print::out(&told::recorded("lifted", response.recorded.as_ref()))?,
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+impl End {
+    fn run(self, is_revoked: bool) -> Done {
+        let Self { number, from, reason, server: Server { server, format } } = self;
+        let (from, request_id) = (from.to_string(), request_id_now("end"));
+        let recorded = client::runtime()?.block_on(async {
+            let mut licences = client::licences(client::connect(&server).await?);
+            let failed = |status: Status| failed("licence", &status);
+            Ok::<_, Failure>(if is_revoked {
+                let request = v1::RevokeLicenceRequest { request_id, number, from, reason };
+                licences.revoke_licence(request).await.map_err(failed)?.into_inner().recorded
+            } else {
+                let request = v1::ReturnLicenceRequest { request_id, number, from, reason };
+                licences.return_licence(request).await.map_err(failed)?.into_inner().recorded
+            })
+        })?;
+        match format {
+            Format::Json => {
+                print::json(&proto::json(&recorded.unwrap_or_default(), "slagboom.v1.Recorded")?)?;
+            }
+            Format::Human => {
+                let what = if is_revoked { "revoked" } else { "returned" };
+                print::out(&told::recorded(what, recorded.as_ref()))?;
+            }
+        }
+        Ok(Exit::Fine)
+    }
+}
