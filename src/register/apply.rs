@@ -1,5 +1,6 @@
 //! The fold: an event is taken in.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet, Vector};
@@ -11,26 +12,36 @@ use super::event::{Drawn, Event, Revocation};
 use super::held::{Balance, Held, Reservation, Reserved, Standing};
 use super::suspension::Suspension;
 use super::text::LicenceText;
-use crate::domain::export::{ProposedExport, Role};
-use crate::domain::licence::{self, Licence, LicenceStatus, LicensedGoods};
+use crate::domain::code::Classification;
+use crate::domain::export::{GoodsLine, ProposedExport, Role};
+use crate::domain::licence::{self, Licence, LicenceLine, LicenceStatus, LicensedGoods};
 use crate::engine::Effects;
 
 /// The register after some number of events. Copies share what they have in common.
 #[derive(Clone, Debug, Default)]
 pub struct Register {
-    licences: HashMap<Box<str>, Arc<Held>>,
+    licences: HashMap<Number, Arc<Held>>,
     /// Numbers by the entry that recorded them.
-    in_order: OrdMap<u64, Box<str>>,
+    in_order: OrdMap<u64, Number>,
     /// Numbers by normalised name of the holder.
-    by_holder: HashMap<Box<str>, OrdSet<(Root, Box<str>)>>,
+    by_holder: HashMap<Box<str>, OrdSet<Place>>,
     suspensions: Vector<Arc<Suspension>>,
     reservations: OrdMap<u64, Arc<Reservation>>,
     /// When reservations run out.
     due: OrdSet<(Date, u64)>,
 }
 
-/// What licences are looked up by: the entry of a code, or an empty text for goods on no list.
-type Root = Box<str>;
+/// What licences are looked up by: the first bytes of the entry of a code, or zeros for goods on no list. Entries are
+/// shorter; a longer one would find too much, and what is found is tested in full.
+type Root = [u8; 8];
+/// What licences of a holder are found by: the goods, a hash of an end user or [`ANYBODY`], and their number.
+type Place = (Root, u64, Number);
+/// In the place of an end user, for licences that name none.
+const ANYBODY: u64 = 0;
+/// The number of a licence; one text for all maps.
+type Number = Arc<str>;
+/// Licences for other end users that are told of for each entry of the goods, where none is for the right one.
+const OTHERS_TOLD: usize = 8;
 
 /// Why an event does not fit the register.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -160,16 +171,17 @@ impl Register {
     fn record(&mut self, sequence: u64, text: &LicenceText) -> Result<(), ApplyError> {
         let terms =
             text.parse().map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
-        if self.licences.contains_key(&terms.number) {
+        if self.licences.contains_key(&*terms.number) {
             return Err(ApplyError::Known(terms.number.into()));
         }
+        let number: Number = (&*terms.number).into();
         let of_holder = self.by_holder.entry(terms.holder.clone()).or_default();
         for line in &terms.lines {
-            of_holder.insert((root(&line.goods), terms.number.clone()));
+            for user in users(&terms) {
+                of_holder.insert((root_of(&line.goods), user, number.clone()));
+            }
         }
-        let balances = vec![Balance::default(); terms.lines.len()];
-        let number = terms.number.clone();
-        let held = Held { sequence, text: text.clone(), terms, standing: Standing::Active, balances };
+        let held = Held::new(sequence, text, terms);
         self.in_order.insert(sequence, number.clone());
         self.licences.insert(number, Arc::new(held));
         Ok(())
@@ -267,56 +279,108 @@ impl Register {
 
     fn found(&self, export: &ProposedExport, exporter: &str) -> Vec<Licence> {
         let Some(of_holder) = self.by_holder.get(exporter) else { return Vec::new() };
-        let mut numbers: Vec<&str> = Vec::new();
-        for goods in &export.goods {
-            let root = match &goods.classification {
-                crate::domain::code::Classification::Code(code) => code.entry(),
-                crate::domain::code::Classification::NotListed => "",
-                _ => continue,
-            };
-            let from: (Root, Box<str>) = (root.into(), Box::default());
-            numbers.extend(
-                of_holder.range(from..).take_while(|(at, _)| **at == *root).map(|(_, number)| &**number),
-            );
-        }
-        numbers.sort_unstable();
-        numbers.dedup();
-        let country = export.end_use_place.country;
-        let usable = |held: &&Arc<Held>| {
-            held.terms.destinations.contains(country) && held.fault_on(export.export_date).is_none()
-        };
-        let held = numbers.into_iter().filter_map(|number| self.licence(number)).filter(usable);
-        held.map(|held| self.as_of(held, export)).collect()
-    }
-
-    /// A licence as an export meets it: with what is left of it, and with what suspends it on that day.
-    fn as_of(&self, held: &Held, export: &ProposedExport) -> Licence {
-        let mut licence = held.terms.clone();
-        licence.status = match held.standing {
-            Standing::Revoked(from) if from <= export.export_date => LicenceStatus::Revoked,
-            Standing::Returned(from) if from <= export.export_date => LicenceStatus::Returned,
-            _ => LicenceStatus::Active,
-        };
-        for (at, balance) in held.balances.iter().enumerate() {
-            let country = export.end_use_place.country;
-            let suspended = licence.lines.get(at).and_then(|line| {
-                let hits =
-                    |known: &&Arc<Suspension>| known.hits(&held.terms, line, country, export.export_date);
-                self.suspensions.iter().find(hits).map(|known| known.why().into())
-            });
-            if let Some(line) = licence.lines.get_mut(at) {
-                line.used_quantity = balance.used_quantity();
-                line.used_value = balance.used_value();
-                line.suspended = suspended;
+        let mut roots: Vec<Root> = export.goods.iter().filter_map(root_of_goods).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let end_user = export.party(Role::EndUser).map_or("", |party| &party.normal_name);
+        let mut found = Vec::new();
+        for root in &roots {
+            for user in [ANYBODY, user(end_user)] {
+                let from: Place = (*root, user, "".into());
+                let places = of_holder.range(from..).take_while(|(at, of, _)| (at, *of) == (root, user));
+                found.extend(places.filter_map(|place| self.usable(place, export)));
             }
         }
-        licence
+        // Of an exporter with hundreds of licences, those for this end user are the ones to be looked at; where there is
+        // none, some of the others say why not.
+        if found.is_empty() {
+            for root in &roots {
+                let from: Place = (*root, 0, "".into());
+                let places = of_holder.range(from..).take_while(|(at, ..)| at == root);
+                found.extend(places.filter_map(|place| self.usable(place, export)).take(OTHERS_TOLD));
+            }
+        }
+        found.sort_unstable_by_key(|held| held.sequence);
+        found.dedup_by_key(|held| held.sequence);
+        found.into_iter().map(|held| self.as_of(held, export)).collect()
+    }
+
+    /// The licence at this place, where it is for the country and may be used on the day.
+    fn usable(&self, (_, _, number): &Place, export: &ProposedExport) -> Option<&Arc<Held>> {
+        self.licence(number).filter(|held| {
+            held.terms.destinations.contains(export.end_use_place.country)
+                && held.fault_on(export.export_date).is_none()
+        })
+    }
+
+    /// A licence as an export meets it: with the lines for such goods, what is left of them, and what suspends them on
+    /// that day.
+    fn as_of(&self, held: &Held, export: &ProposedExport) -> Licence {
+        let terms = &held.terms;
+        let roots: Vec<Root> = export.goods.iter().filter_map(root_of_goods).collect();
+        let country = export.end_use_place.country;
+        let lines = held.lines().filter(|(line, _)| roots.contains(&root_of(&line.goods)));
+        let lines = lines.map(|(line, balance)| {
+            let hits = |known: &&Arc<Suspension>| known.hits(terms, line, country, export.export_date);
+            LicenceLine {
+                used_quantity: balance.used_quantity(),
+                used_value: balance.used_value(),
+                suspended: self.suspensions.iter().find(hits).map(|known| known.why().into()),
+                ..line.clone()
+            }
+        });
+        Licence {
+            number: terms.number.clone(),
+            kind: terms.kind,
+            holder: terms.holder.clone(),
+            status: match held.standing {
+                Standing::Revoked(from) if from <= export.export_date => LicenceStatus::Revoked,
+                Standing::Returned(from) if from <= export.export_date => LicenceStatus::Returned,
+                _ => LicenceStatus::Active,
+            },
+            valid: terms.valid,
+            destinations: terms.destinations,
+            end_users: terms.end_users.clone(),
+            consignees: terms.consignees.clone(),
+            lines: lines.collect(),
+        }
     }
 }
 
-fn root(goods: &LicensedGoods) -> Root {
+/// The end users that a licence is found by.
+fn users(terms: &Licence) -> Vec<u64> {
+    terms
+        .end_users
+        .as_ref()
+        .map_or_else(|| vec![ANYBODY], |names| names.iter().map(|name| user(name)).collect())
+}
+
+/// A hash, and never [`ANYBODY`]; what is found by it is tested by name.
+fn user(normal_name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    normal_name.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+fn root_of(goods: &LicensedGoods) -> Root {
     match goods {
-        LicensedGoods::Code(code) => code.entry().into(),
+        LicensedGoods::Code(code) => root(code.entry()),
         LicensedGoods::NotListed => Root::default(),
     }
+}
+
+fn root_of_goods(goods: &GoodsLine) -> Option<Root> {
+    match &goods.classification {
+        Classification::Code(code) => Some(root(code.entry())),
+        Classification::NotListed => Some(Root::default()),
+        _ => None,
+    }
+}
+
+fn root(entry: &str) -> Root {
+    let mut root = Root::default();
+    for (to, from) in root.iter_mut().zip(entry.bytes()) {
+        *to = from;
+    }
+    root
 }

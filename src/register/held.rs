@@ -1,6 +1,7 @@
 //! A licence with its balances, and what is promised of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -39,10 +40,10 @@ pub enum Standing {
 pub struct Held {
     /// The entry that recorded it.
     pub sequence: u64,
-    /// As it was recorded.
-    pub text: LicenceText,
-    /// Read, with nothing drawn.
-    pub terms: Licence,
+    /// As it was recorded, in JSON: it is only ever shown, and so takes a third of the room.
+    text: Arc<[u8]>,
+    /// Read, with nothing drawn. Shared, since a balance changes far more often than a licence.
+    pub terms: Arc<Licence>,
     /// How it stands.
     pub standing: Standing,
     /// Line by line, in the order of the terms.
@@ -96,6 +97,20 @@ impl Balance {
 }
 
 impl Held {
+    /// A licence that was just recorded.
+    pub(super) fn new(sequence: u64, text: &LicenceText, terms: Licence) -> Self {
+        let balances = vec![Balance::default(); terms.lines.len()];
+        // A text of strings always has a JSON.
+        let text = serde_json::to_vec(text).unwrap_or_default().into();
+        Self { sequence, text, terms: Arc::new(terms), standing: Standing::Active, balances }
+    }
+
+    /// The licence as it was recorded.
+    #[must_use]
+    pub fn text(&self) -> LicenceText {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+
     /// The lines with their balances.
     pub fn lines(&self) -> impl Iterator<Item = (&LicenceLine, &Balance)> {
         self.terms.lines.iter().zip(&self.balances)

@@ -298,7 +298,7 @@ fn held(register: &Register, held: &Held, on: Date) -> v1::HeldLicence {
             && held.terms.lines.iter().any(|line| suspension.concerns_line(line))
     };
     v1::HeldLicence {
-        licence: Some(licence_message(held.text.clone())),
+        licence: Some(licence_message(held.text())),
         sequence: held.sequence,
         status: status.to_owned(),
         status_from: status_from.map(|from| from.to_string()).unwrap_or_default(),
