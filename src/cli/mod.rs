@@ -30,6 +30,8 @@ mod progress;
 #[cfg(feature = "daemon")]
 mod replay;
 #[cfg(feature = "daemon")]
+mod report;
+#[cfg(feature = "daemon")]
 mod retention;
 mod rules;
 #[cfg(feature = "daemon")]
@@ -92,6 +94,9 @@ enum Command {
     /// Decide every recorded export again: as known then, or as the law is now known
     #[cfg(feature = "daemon")]
     Replay(replay::Replay),
+    /// Count and sum the register of licences
+    #[cfg(feature = "daemon")]
+    Report(report::Report),
     /// Say which decisions need not be kept any longer; hold or erase them
     #[cfg(feature = "daemon")]
     Retention(retention::Retention),
@@ -161,6 +166,8 @@ impl Cli {
             Command::Token(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Replay(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Report(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Retention(verb) => verb.run(),
             #[cfg(feature = "daemon")]

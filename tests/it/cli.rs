@@ -399,6 +399,50 @@ pub mod with_the_daemon {
     }
 
     #[test]
+    fn the_report_gives_the_figures_that_were_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = Daemon::start(&folder.path().join("data"), &[]);
+        let server = daemon.server.clone();
+        let register = "examples/licences/nl_dual_use_russia_2014_2022.csv";
+        assert_eq!(code(&slagboom(&["licence", "import", register, "--server", &server])), 0);
+        let report = |more: &[&str]| {
+            let args = [
+                &["report", "licences", "--at", "2022-02-24", "--format", "json", "--server", &server],
+                more,
+            ]
+            .concat();
+            json(&slagboom(&args))["rows"].clone()
+        };
+        let row = |rows: &Value| {
+            let value = |name: &str| rows[0]["values"][0][name].as_str().unwrap().to_owned();
+            let count = |name: &str| rows[0][name].as_u64().unwrap();
+            (
+                [count("licences"), count("running"), count("usable")],
+                [value("granted"), value("granted_of_running"), value("left_of_usable")],
+            )
+        };
+        let texts = |values: [&str; 3]| values.map(str::to_owned);
+        let (all, security) = (report(&[]), report(&["--eccn", "5A002,5D002,5E002"]));
+        assert_eq!(row(&all), ([389, 54, 54], texts(["2594420716", "427318905", "427318905"])));
+        assert_eq!(row(&security), ([158, 29, 29], texts(["2104317482", "423106744", "423106744"])));
+        let years = report(&["--by", "year"]);
+        assert_eq!(years.as_array().unwrap().len(), 9);
+        for (by, groups) in [("country", 1), ("category", 10), ("regime", 6), ("kind", 1)] {
+            let rows = report(&["--by", by]);
+            let rows = rows.as_array().unwrap();
+            assert_eq!(rows.len(), groups, "{by}");
+            let licences: u64 = rows.iter().map(|row| row["licences"].as_u64().unwrap()).sum();
+            assert_eq!(licences, 389, "{by}");
+        }
+        let year = report(&["--from", "2021-01-01", "--until", "2021-12-31"]);
+        assert_eq!(year[0]["licences"], 18);
+        let args =
+            ["licence", "suspend", "--country", "RU", "--from", "2022-02-24", "--reason", "February 2022"];
+        assert_eq!(code(&slagboom(&[&args[..], &["--server", &server]].concat())), 0);
+        assert_eq!(row(&report(&[])), ([389, 54, 0], texts(["2594420716", "427318905", "0"])));
+    }
+
+    #[test]
     fn demo_shows_the_product_and_ends_well() {
         let output = slagboom(&["demo"]);
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));

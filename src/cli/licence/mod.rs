@@ -11,6 +11,7 @@ use prost::Message;
 use tonic::Status;
 
 use self::import::Import;
+pub use self::told::amount as grouped_amount;
 use super::exit::{Done, Exit, Failure};
 use super::log::{SERVER_DEFAULT, open};
 use super::{Format, client, print};
@@ -56,23 +57,24 @@ struct Server {
     format: Format,
 }
 
+/// Where licences are read from.
 #[derive(Args, Debug)]
-struct Source {
+pub struct Source {
     /// Ask the daemon at this address [default: the one of `serve`]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
     /// Read this data folder; no daemon may run on it
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How to print; `json` is the response as proto JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
 }
 
 #[derive(Args, Debug)]
 struct List {
     #[command(flatten)]
     source: Source,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Of this holder
     #[arg(long, value_name = "NAME")]
     holder: Option<String>,
@@ -97,6 +99,9 @@ struct Show {
     on: Option<Date>,
     #[command(flatten)]
     source: Source,
+    /// How to print; `json` is the response as proto JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Args, Debug)]
@@ -187,8 +192,14 @@ fn failed(label: &str, status: &Status) -> Failure {
 
 impl List {
     fn run(self) -> Done {
-        let licences = client::runtime()?.block_on(self.found())?;
-        match self.source.format {
+        let licences = self.source.licences(v1::ListLicencesRequest {
+            holder: self.holder.unwrap_or_default(),
+            country: self.country.unwrap_or_default(),
+            kind: self.kind.unwrap_or_default(),
+            usable_on: self.usable_on.map(|day| day.to_string()).unwrap_or_default(),
+            ..Default::default()
+        })?;
+        match self.format {
             Format::Json => {
                 let response = v1::ListLicencesResponse { licences, next_page_token: String::new() };
                 print::json(&proto::json(&response, "slagboom.v1.ListLicencesResponse")?)?;
@@ -197,21 +208,20 @@ impl List {
         }
         Ok(Exit::Fine)
     }
+}
 
-    /// All of them, page by page.
-    async fn found(&self) -> Result<Vec<v1::HeldLicence>, Failure> {
-        let mut request = v1::ListLicencesRequest {
-            page_size: 100,
-            page_token: String::new(),
-            holder: self.holder.clone().unwrap_or_default(),
-            country: self.country.clone().unwrap_or_default(),
-            kind: self.kind.clone().unwrap_or_default(),
-            usable_on: self.usable_on.map(|day| day.to_string()).unwrap_or_default(),
-        };
-        let service = self.source.data.as_deref().map(open).transpose()?;
+impl Source {
+    /// All licences that are asked for, page by page.
+    pub fn licences(&self, request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
+        client::runtime()?.block_on(self.pages(request))
+    }
+
+    async fn pages(&self, mut request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
+        request.page_size = 100;
+        let service = self.data.as_deref().map(open).transpose()?;
         let mut daemon = match &service {
             Some(_) => None,
-            None => Some(self.source.daemon().await?),
+            None => Some(self.daemon().await?),
         };
         let mut found = Vec::new();
         loop {
@@ -219,7 +229,7 @@ impl List {
                 (Some(service), _) => grpc::list_licences(service, &local(), &request)?,
                 (None, Some(daemon)) => {
                     let page = daemon.list_licences(request.clone()).await;
-                    page.map_err(|status| failed("licence list", &status))?.into_inner()
+                    page.map_err(|status| failed("licences", &status))?.into_inner()
                 }
                 (None, None) => break,
             };
@@ -231,9 +241,7 @@ impl List {
         }
         Ok(found)
     }
-}
 
-impl Source {
     async fn daemon(
         &self,
     ) -> Result<v1::licence_service_client::LicenceServiceClient<client::Connection>, Failure> {
@@ -253,7 +261,7 @@ impl Show {
                 Ok::<_, Failure>(found.map_err(|status| failed("licence show", &status))?.into_inner())
             })?,
         };
-        match self.source.format {
+        match self.format {
             Format::Json => print::json(&proto::json(&response, "slagboom.v1.GetLicenceResponse")?)?,
             Format::Human => print::out(&told::one(&response.licence.unwrap_or_default()))?,
         }

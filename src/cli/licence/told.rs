@@ -10,7 +10,7 @@ use crate::proto::v1;
 use crate::server::grpc::convert;
 
 /// An amount with its thousands apart; the cents stay.
-fn amount(text: &str) -> String {
+pub fn amount(text: &str) -> String {
     let (whole, cents) = text.split_once('.').map_or((text, None), |(whole, cents)| (whole, Some(cents)));
     let grouped = whole.parse().map_or_else(|_| whole.to_owned(), print::grouped);
     cents.map_or(grouped.clone(), |cents| format!("{grouped}.{cents}"))
