@@ -124,7 +124,7 @@ impl Register {
                 for drawn in &shipment.drawn {
                     self.draw(shipment.decision, drawn)?;
                 }
-                if shipment.is_last {
+                if shipment.is_last || self.is_used_up(shipment.decision) {
                     self.give_back(shipment.decision);
                 }
             }
@@ -230,6 +230,13 @@ impl Register {
             balance.confirmed_value += drawn.value;
         })?;
         Ok(())
+    }
+
+    /// Is nothing left of a reservation?
+    fn is_used_up(&self, decision: u64) -> bool {
+        self.reservation(decision).is_some_and(|reservation| {
+            reservation.parts.iter().all(|part| part.quantity.is_zero() && part.value.is_zero())
+        })
     }
 
     /// Gives back what is left of a reservation; one that is gone already has nothing left.

@@ -443,6 +443,26 @@ pub mod with_the_daemon {
     }
 
     #[test]
+    fn february_2022_can_be_rehearsed() {
+        let output = slagboom(&["demo", "february-2022"]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        for words in [
+            "389 licences recorded",
+            "54 licences that are valid on that day",
+            "5 open reservations",
+            "licences that may still be used: 0",
+            "it is suspended since 2022-02-24",
+            "for 2022-02-25: LICENCE_SUSPENDED",
+            "for 2022-02-28: PROHIBITED",
+            "8 decisions, 8 the same to the byte",
+            "PERMITTED → PROHIBITED",
+        ] {
+            assert!(shown.contains(words), "{words} is not shown:\n{shown}");
+        }
+    }
+
+    #[test]
     fn demo_shows_the_product_and_ends_well() {
         let output = slagboom(&["demo"]);
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));

@@ -165,6 +165,14 @@ fn read(path: &Path, rows: &mut Vec<Row>, bad: &mut Vec<String>) -> Result<(), F
     Ok(())
 }
 
+/// The licences of a CSV text.
+pub fn rows_of(name: &str, text: &str) -> Result<Vec<LicenceText>, Failure> {
+    let (mut rows, mut bad) = (Vec::new(), Vec::new());
+    table(name, text, &mut rows, &mut bad);
+    refuse(&bad)?;
+    Ok(rows.into_iter().map(|row| row.text).collect())
+}
+
 fn document(name: &str, text: &str, rows: &mut Vec<Row>, bad: &mut Vec<String>) {
     let top: Result<serde_yaml::Value, _> = serde_yaml::from_str(text);
     let is_list = matches!(top, Ok(serde_yaml::Value::Sequence(_)));

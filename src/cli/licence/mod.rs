@@ -11,7 +11,8 @@ use prost::Message;
 use tonic::Status;
 
 use self::import::Import;
-pub use self::told::amount as grouped_amount;
+pub use self::import::rows_of;
+pub use self::told::{amount as grouped_amount, suspended};
 use super::exit::{Done, Exit, Failure};
 use super::log::{SERVER_DEFAULT, open};
 use super::{Format, client, print};
@@ -288,7 +289,7 @@ impl Suspend {
         })?;
         match format {
             Format::Json => print::json(&proto::json(&response, "slagboom.v1.SuspendLicencesResponse")?)?,
-            Format::Human => print::out(&told::suspended(&response))?,
+            Format::Human => print::out(&suspended(&response))?,
         }
         Ok(Exit::Fine)
     }

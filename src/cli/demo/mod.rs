@@ -1,5 +1,7 @@
 //! `slagboom demo`: the product at work, in one command.
 
+mod february;
+
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -8,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use clap::Args;
+use clap::{Args, Subcommand};
 use include_dir::{Dir, include_dir};
 use tokio::sync::oneshot;
 
@@ -30,13 +32,28 @@ static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
 /// Starts a daemon on a temporary folder, sends it the shipped examples over real gRPC, verifies the log, and stops.
 #[derive(Args, Debug)]
 pub struct Demo {
+    #[command(subcommand)]
+    rehearsal: Option<Rehearsal>,
     /// Language of texts for people
     #[arg(long, value_enum, default_value_t)]
     lang: Language,
 }
 
+#[derive(Debug, Subcommand)]
+enum Rehearsal {
+    /// Rehearse February 2022: 389 licences for Russia, shipments, the suspension, the ban, and what an auditor sees
+    ///
+    /// The clock of this daemon stands in those days, so that it knows the law that was known then. Holders, end users and
+    /// single values of the register are invented; its totals are real.
+    #[command(name = "february-2022")]
+    February2022,
+}
+
 impl Demo {
     pub fn run(self) -> Done {
+        if let Some(Rehearsal::February2022) = self.rehearsal {
+            return february::rehearse();
+        }
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         let rulebook = serve::in_force(rules::load(None)?)?;
@@ -130,7 +147,11 @@ impl Demo {
 
 /// Decides all of the log again.
 fn replayed(archive: &Archive) -> Result<Summary, Failure> {
-    let under = Under::AsKnownThen;
+    replayed_under(archive, Under::AsKnownThen)
+}
+
+/// The same under other law or knowledge.
+fn replayed_under(archive: &Archive, under: Under) -> Result<Summary, Failure> {
     let options = replay::Options { under, filter: Filter::default(), was: None, now: None, threads: 1 };
     Ok(replay::replay(archived(archive)?, grpc::WIRE, &options, |_| ControlFlow::Continue(())))
 }
