@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::apply::Register;
-use super::held::{Reservation, Reserved};
+use super::held::Reservation;
 use super::suspension::Suspension;
 use crate::domain::money::Currency;
+use crate::engine::Hold;
 
 /// What a suspension stops, as the register is now.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl Register {
         Some(affected)
     }
 
-    fn stops(&self, suspension: &Suspension, reservation: &Reservation, part: &Reserved) -> bool {
+    fn stops(&self, suspension: &Suspension, reservation: &Reservation, part: &Hold) -> bool {
         let held = self.licence(&part.licence);
         let line = held.and_then(|held| held.terms.lines.iter().find(|line| line.line == part.licence_line));
         let hit = held.zip(line).zip(reservation.country);

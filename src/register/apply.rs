@@ -9,13 +9,13 @@ use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::event::{Drawn, Event, Revocation};
-use super::held::{Balance, Held, Reservation, Reserved, Standing};
+use super::held::{Balance, Held, Reservation, Standing};
 use super::suspension::Suspension;
 use super::text::LicenceText;
 use crate::domain::code::Classification;
 use crate::domain::export::{GoodsLine, ProposedExport, Role};
 use crate::domain::licence::{self, Licence, LicenceLine, LicenceStatus, LicensedGoods};
-use crate::engine::Effects;
+use crate::engine::{Effects, Hold};
 
 /// The register after some number of events. Copies share what they have in common.
 #[derive(Clone, Debug, Default)]
@@ -144,26 +144,15 @@ impl Register {
             self.give_back(superseded);
         }
         let Some(until) = effects.reserved_until else { return Ok(()) };
-        let mut parts = Vec::with_capacity(effects.holds.len());
         let mut holder: Box<str> = Box::default();
         for hold in &effects.holds {
             holder = self.change(&hold.licence, hold.licence_line, |balance| {
                 balance.reserved_quantity += hold.quantity;
                 balance.reserved_value += hold.value;
             })?;
-            parts.push(Reserved {
-                goods_line: hold.goods_line,
-                licence: hold.licence.clone(),
-                licence_line: hold.licence_line,
-                quantity: hold.quantity,
-                value: hold.value,
-                currency: hold.currency,
-            });
         }
-        self.reservations.insert(
-            sequence,
-            Arc::new(Reservation { sequence, holder, until, country: effects.country, parts }),
-        );
+        let (country, parts) = (effects.country, effects.holds.clone());
+        self.reservations.insert(sequence, Arc::new(Reservation { sequence, holder, until, country, parts }));
         self.due.insert((until, sequence));
         Ok(())
     }
@@ -212,7 +201,7 @@ impl Register {
         let mut promised = (Decimal::ZERO, Decimal::ZERO);
         if let Some(reservation) = self.reservations.get_mut(&decision) {
             let reservation = Arc::make_mut(reservation);
-            let of = |part: &&mut Reserved| {
+            let of = |part: &&mut Hold| {
                 part.goods_line == drawn.goods_line
                     && *part.licence == *drawn.licence
                     && part.licence_line == drawn.licence_line
@@ -262,13 +251,15 @@ impl Register {
         reserve_until: Date,
     ) -> licence::Standing {
         let exporter = export.party(Role::Exporter).map_or("", |party| &party.normal_name);
-        let mut register = self.clone();
         let releases = superseded.filter(|superseded| {
-            register.reservation(*superseded).is_some_and(|reservation| *reservation.holder == *exporter)
+            self.reservation(*superseded).is_some_and(|reservation| *reservation.holder == *exporter)
         });
-        if let Some(superseded) = releases {
+        let released = releases.map(|superseded| {
+            let mut register = self.clone();
             register.give_back(superseded);
-        }
+            register
+        });
+        let register = released.as_ref().unwrap_or(self);
         let licences = if export.licences_offered.is_empty() {
             register.found(export, exporter)
         } else {

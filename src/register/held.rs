@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::text::LicenceText;
 use crate::domain::country::Country;
 use crate::domain::licence::{Licence, LicenceLine};
-use crate::domain::money::Currency;
+use crate::engine::Hold;
 
 /// What has become of a line of a licence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -62,24 +62,7 @@ pub struct Reservation {
     /// Country of final destination.
     pub country: Option<Country>,
     /// Part by part; what is used up is gone from here.
-    pub parts: Vec<Reserved>,
-}
-
-/// A part of a reservation.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reserved {
-    /// Line of the goods.
-    pub goods_line: u32,
-    /// Number of the licence.
-    pub licence: Box<str>,
-    /// Its line.
-    pub licence_line: u32,
-    /// Quantity that is left of it.
-    pub quantity: Decimal,
-    /// Value that is left of it.
-    pub value: Decimal,
-    /// Currency of the value.
-    pub currency: Currency,
+    pub parts: Vec<Hold>,
 }
 
 impl Balance {

@@ -21,7 +21,7 @@ mod text;
 pub use affected::Affected;
 pub use apply::{ApplyError, Register};
 pub use event::{Drawn, Event, Lift, Note, Release, Revocation, Shipment, SuspensionOrder};
-pub use held::{Balance, Held, Reservation, Reserved, Standing as LicenceStanding};
+pub use held::{Balance, Held, Reservation, Standing as LicenceStanding};
 pub use plan::{Denied, ShippedLine};
 pub use suspension::Suspension;
 pub use text::{LINES_MAX, LicenceText, LineText};

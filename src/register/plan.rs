@@ -11,6 +11,7 @@ use super::suspension::Suspension;
 use super::text::LicenceText;
 use crate::domain::money::Currency;
 use crate::domain::request::FieldViolation;
+use crate::engine::Hold;
 
 /// A line of goods that has left.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -185,7 +186,7 @@ impl Register {
                 });
             }
             if !quantity.is_zero() || !value.is_zero() {
-                let of_line = |part: &&super::held::Reserved| part.goods_line == line.goods_line;
+                let of_line = |part: &&Hold| part.goods_line == line.goods_line;
                 let (all_quantity, all_value) = reservation
                     .parts
                     .iter()
