@@ -61,6 +61,12 @@ pub enum ApplyError {
 }
 
 impl Register {
+    /// Does it hold no licence, so that it has nothing for any export?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.licences.is_empty()
+    }
+
     /// The licence of this number.
     #[must_use]
     pub fn licence(&self, number: &str) -> Option<&Arc<Held>> {
@@ -254,12 +260,12 @@ impl Register {
         let releases = superseded.filter(|superseded| {
             self.reservation(*superseded).is_some_and(|reservation| *reservation.holder == *exporter)
         });
-        let released = releases.map(|superseded| {
+        let without = releases.map(|superseded| {
             let mut register = self.clone();
             register.give_back(superseded);
             register
         });
-        let register = released.as_ref().unwrap_or(self);
+        let register = without.as_ref().unwrap_or(self);
         let licences = if export.licences_offered.is_empty() {
             register.found(export, exporter)
         } else {

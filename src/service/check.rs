@@ -27,7 +27,6 @@ use crate::{
         export::{ProposedExport, Role},
         identity::Identity,
         licence::{ExchangeRates, Standing},
-        name,
         request::RawRequest,
     },
     engine::{self, Assessment, Decision, Known},
@@ -265,12 +264,8 @@ impl Core {
             Ok(read) => read,
             Err(fault) => return field("DECISION_ID", DecisionIdError::to_string(&fault)),
         };
-        let of_exporter = |recorded: &Recorded| {
-            let name = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
-            *name::normalise(name) == *exporter
-        };
         match self.recorded(read.sequence()) {
-            Ok(recorded) if recorded.id() == read && of_exporter(&recorded) => Ok(()),
+            Ok(recorded) if recorded.id() == read && *recorded.exporter() == *exporter => Ok(()),
             Ok(_) | Err(Refusal::NotFound(_) | Refusal::Erased { .. }) => {
                 field("DECISION_NOT_FOUND", format!("no decision `{read}` of this exporter is in this log"))
             }
@@ -313,9 +308,10 @@ impl Core {
         for sequence in self.store.find_request(key) {
             let recorded = match self.recorded(sequence) {
                 Ok(recorded) => recorded,
-                Err(Refusal::NotFound(_)) => match self.ordered_before(sequence, caller, request_id) {
+                Err(Refusal::NotFound(_)) => match self.noted(sequence, caller, request_id) {
                     Ok(None) => continue,
-                    Ok(Some(refusal)) | Err(refusal) => return Some(Err(refusal)),
+                    Ok(Some(noted)) => return Some(Err(noted.reused(request_id))),
+                    Err(refusal) => return Some(Err(refusal)),
                 },
                 Err(refusal) => return Some(Err(refusal)),
             };
@@ -362,7 +358,7 @@ pub(super) fn settle(
     register: &Register,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
-    guarded(|| settled(&snapshot.rulebook, export, &papers(Some(register), export, now), assessment))
+    guarded(|| engine::settle(&snapshot.rulebook, export, &papers(register, export, now), assessment))
 }
 
 /// What law makes of an export, for a check and for its replay alike.
@@ -374,20 +370,9 @@ pub(super) fn assessed(book: &Rulebook, export: &ProposedExport, known_at: Times
     engine::assess(&engine::Question { book, export, known, hits: &hits, rates: &rates })
 }
 
-/// What papers make of that.
-pub(super) fn settled(
-    book: &Rulebook,
-    export: &ProposedExport,
-    papers: &Standing,
-    assessment: &Assessment,
-) -> Decision {
-    engine::settle(book, export, papers, assessment)
-}
-
 /// What the register, as it is before the decision, has for an export that is decided at this instant. No general
 /// authorisation counts as registered yet.
-pub(super) fn papers(register: Option<&Register>, export: &ProposedExport, now: Timestamp) -> Standing {
-    let Some(register) = register else { return Standing::default() };
+pub(super) fn papers(register: &Register, export: &ProposedExport, now: Timestamp) -> Standing {
     let superseded = export.supersedes.as_deref().and_then(|id| id.parse::<DecisionId>().ok());
     let last = export.export_date.max(day_of(now));
     let until = last.checked_add(RESERVATION_DAYS.days()).unwrap_or(last);

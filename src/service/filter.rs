@@ -318,7 +318,7 @@ fn branches(entry: &str) -> impl Iterator<Item = &str> {
     lengths.iter().filter_map(move |length| entry.get(..*length))
 }
 
-fn exporter(request: &RawRequest) -> Option<Box<str>> {
+pub(super) fn exporter(request: &RawRequest) -> Option<Box<str>> {
     request.exporter.as_ref().map(|party| name::normalise(&party.name))
 }
 

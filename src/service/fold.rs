@@ -3,6 +3,8 @@
 //! A restart and an auditor compute it in the same way, and every entry carries the digest of the state after it, so
 //! that both can see at once whether they agree (`as_known_then`). The register of licences is part of it.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::{
@@ -25,15 +27,14 @@ pub struct State {
     /// The entries that rotated the key of the log, in order. They decide nothing, so they are no part of the digest.
     rotations: Vec<u64>,
     /// The register of licences.
-    register: Register,
+    register: Arc<Register>,
     /// Digest of this state, from the first entry on that changed the register. Each such digest holds the one before
     /// it, so that it stands for every balance.
     chained: Option<Digest>,
 }
 
 /// What an entry changes beside the length of the log.
-#[derive(Clone, Debug)]
-pub enum Change {
+enum Change {
     /// Something happened to the register.
     Event(Box<Event>),
     /// A decision reserved on licences, or gave back.
@@ -45,7 +46,7 @@ impl Change {
     ///
     /// # Errors
     /// [`FoldError::Change`] for bytes that do not say.
-    pub fn read(kind: EntryKind, sequence: u64, bytes: &[u8]) -> Result<Option<Self>, FoldError> {
+    fn read(kind: EntryKind, sequence: u64, bytes: &[u8]) -> Result<Option<Self>, FoldError> {
         let unread = || FoldError::Change { sequence, why: "its body does not decode".to_owned() };
         match kind {
             EntryKind::DecisionMade => {
@@ -128,7 +129,7 @@ impl Default for State {
             activations: Vec::new(),
             activations_digest: digest_of(&[]),
             rotations: Vec::new(),
-            register: Register::default(),
+            register: Arc::default(),
             chained: None,
         }
     }
@@ -161,7 +162,7 @@ impl State {
 
     /// The register of licences.
     #[must_use]
-    pub const fn register(&self) -> &Register {
+    pub const fn register(&self) -> &Arc<Register> {
         &self.register
     }
 
@@ -171,7 +172,8 @@ impl State {
         self.chained.is_some()
     }
 
-    /// Takes the next entry in, with what it changes and the bytes that say so; its own `state` is not looked at.
+    /// Takes the next entry in, with the second part of its body where that is known; its own `state` is not looked at.
+    /// What it changes is what these bytes say, to the writer as to everybody who reads them later.
     ///
     /// # Errors
     /// [`FoldError::Change`]; the state must not be used then.
@@ -179,16 +181,21 @@ impl State {
         &mut self,
         kind: EntryKind,
         rulebook: Digest,
-        change: Option<(&Change, &[u8])>,
+        body: Option<&[u8]>,
     ) -> Result<(), FoldError> {
-        let before = self.digest();
-        let applied = match change {
-            Some((Change::Event(event), _)) => self.register.apply(self.size, event),
-            Some((Change::Decided(effects), _)) => self.register.decided(self.size, effects),
+        let (before, sequence) = (self.digest(), self.size);
+        let change = match body {
+            Some(bytes) => Change::read(kind, sequence, bytes)?.map(|change| (change, bytes)),
+            None => None,
+        };
+        let applied = match &change {
+            Some((Change::Event(event), _)) => Arc::make_mut(&mut self.register).apply(sequence, event),
+            Some((Change::Decided(effects), _)) => {
+                Arc::make_mut(&mut self.register).decided(sequence, effects)
+            }
             None => Ok(()),
         };
-        applied
-            .map_err(|fault: ApplyError| FoldError::Change { sequence: self.size, why: fault.to_string() })?;
+        applied.map_err(|fault: ApplyError| FoldError::Change { sequence, why: fault.to_string() })?;
         if kind == EntryKind::RulebookActivated {
             self.activations.push((rulebook, self.size));
             self.activations_digest = digest_of(&self.activations);
@@ -234,12 +241,7 @@ impl State {
         if entry.sequence != self.size {
             return Err(FoldError::Sequence { expected: self.size, found: entry.sequence });
         }
-        let bytes = body.unwrap_or_default();
-        let change = match body {
-            Some(bytes) => Change::read(entry.kind, entry.sequence, bytes)?,
-            None => None,
-        };
-        self.advance(entry.kind, entry.rulebook, change.as_ref().map(|change| (change, bytes)))?;
+        self.advance(entry.kind, entry.rulebook, body)?;
         if body.is_none() && self.chained.is_some() {
             self.chained = Some(entry.state);
         }

@@ -42,7 +42,7 @@ pub use advice::{Advice, advice};
 pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
-pub use fold::{Change, FoldError, State};
+pub use fold::{FoldError, State};
 use keys::LogKeys;
 pub use notary::{Head, HeadError, Receipt, ReceiptKind};
 use notary::{Notary, hold_against_kept};
@@ -228,7 +228,7 @@ impl Service {
         let core = Arc::new(Core {
             store,
             library: Library::new(snapshot),
-            register: ArcSwap::from_pointee(state.register().clone()),
+            register: ArcSwap::new(state.register().clone()),
             activations: state.activations().to_vec(),
             clock,
             engine_version,
@@ -272,7 +272,7 @@ impl Service {
         let core = Arc::new(Core {
             store,
             library: Library::new(Arc::new(snapshot)),
-            register: ArcSwap::from_pointee(state.register().clone()),
+            register: ArcSwap::new(state.register().clone()),
             activations: state.activations().to_vec(),
             clock,
             engine_version: env!("CARGO_PKG_VERSION").into(),

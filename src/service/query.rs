@@ -9,11 +9,7 @@ use super::{
     recorded::Found,
     refusal::Refusal,
 };
-use crate::{
-    domain::{identity::Identity, name},
-    store::StoreError,
-    telemetry::field,
-};
+use crate::{domain::identity::Identity, store::StoreError, telemetry::field};
 
 /// Decisions on a page when the caller does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
@@ -147,10 +143,7 @@ impl Service {
 /// Is the decision of an exporter that the reader speaks for? Of an erased one nobody can tell.
 fn may_see(reader: &Identity, found: &Found) -> bool {
     match found {
-        Found::Kept(recorded) => {
-            let exporter = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
-            !reader.is_bound() || reader.speaks_for(&name::normalise(exporter))
-        }
+        Found::Kept(recorded) => !reader.is_bound() || reader.speaks_for(&recorded.exporter()),
         Found::Erased(_) => !reader.is_bound(),
     }
 }

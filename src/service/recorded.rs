@@ -8,7 +8,7 @@ use super::{
     Core,
     check::{Answer, Reply},
     decision_id::DecisionId,
-    filter::{Findable, decision_term, licence_term},
+    filter::{Findable, decision_term, exporter, licence_term},
     fold::is_of_register,
     notary::Receipt,
     refusal::Refusal,
@@ -100,6 +100,12 @@ impl Recorded {
     #[must_use]
     pub const fn id(&self) -> DecisionId {
         DecisionId::of(self.entry.sequence, self.entry.time_ms)
+    }
+
+    /// Normalised name of the exporter.
+    #[must_use]
+    pub fn exporter(&self) -> Box<str> {
+        exporter(&self.request).unwrap_or_default()
     }
 
     /// Ids of the rules and of the engine's own findings that fired, each once.

@@ -9,22 +9,23 @@ use tracing::error;
 
 use super::{
     Core, DecisionId, Service,
-    check::day_of,
+    check::{day_of, reused},
     filter::{decision_term, licence_term},
     fold::is_of_register,
     page,
     query::{Page, page_size_of},
+    recorded::Sameness,
     refusal::Refusal,
     writer::Message,
 };
 use crate::{
     domain::{country::Country, identity::Identity, licence::LicenceKind, name},
-    ledger::{Digest, Entry},
+    ledger::Digest,
     register::{
         Denied, Event, Held, LicenceText, Lift, Note, Register, Release, Revocation, ShippedLine,
         SuspensionOrder,
     },
-    store::{RequestKey, Term},
+    store::{RequestKey, StoredRecord, Term},
     telemetry::field,
 };
 
@@ -269,8 +270,7 @@ impl Core {
                     Err(Refusal::NotFound(_)) => return Err(not_found()),
                     Err(refusal) => return Err(refusal),
                 };
-                let exporter = recorded.request.exporter.as_ref().map_or("", |exporter| &exporter.name);
-                if recorded.id() == *decision && caller.speaks_for(&name::normalise(exporter)) {
+                if recorded.id() == *decision && caller.speaks_for(&recorded.exporter()) {
                     Ok(())
                 } else {
                     Err(not_found())
@@ -280,79 +280,82 @@ impl Core {
         }
     }
 
-    /// Was this id of this caller used for a command to the register?
-    pub(super) fn ordered_before(
+    /// The command that this id of this caller was used for, if the record at `sequence` is of it.
+    pub(super) fn noted(
         &self,
         sequence: u64,
         caller: &str,
         request_id: &str,
-    ) -> Result<Option<Refusal>, Refusal> {
+    ) -> Result<Option<NotedBefore>, Refusal> {
         let damaged = |why: &dyn std::fmt::Display| {
             error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
             Refusal::RecordDamaged { sequence }
         };
         let stored = self.store.record(sequence).map_err(|fault| damaged(&fault))?;
-        let Some(stored) = stored.filter(|stored| is_of_register(stored.entry.kind)) else { return Ok(None) };
+        let of_caller =
+            |stored: &StoredRecord| is_of_register(stored.entry.kind) && stored.entry.caller == caller;
+        let Some(stored) = stored.filter(of_caller) else { return Ok(None) };
         let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else { return Ok(None) };
         let note: Note = serde_json::from_slice(&body.decision).map_err(|fault| damaged(&fault))?;
-        let is_same = stored.entry.caller == caller && note.request_id.as_deref() == Some(request_id);
-        Ok(is_same.then(|| Refusal::RequestIdReused {
-            request_id: request_id.to_owned(),
-            decision_id: DecisionId::of(sequence, stored.entry.time_ms),
+        let is_same = note.request_id.as_deref() == Some(request_id);
+        Ok(is_same.then_some(NotedBefore {
+            noted: Noted { sequence, time_ms: stored.entry.time_ms, event: note.event, from_record: true },
+            request: body.request,
         }))
     }
 
     /// `one_answer_per_request`: what was recorded for this id of this caller before.
     pub(super) fn noted_before(&self, command: &Command, key: RequestKey) -> Option<NotedReply> {
+        let (caller, request_id) = (command.caller.name(), command.request_id.as_str());
         for sequence in self.store.find_request(key) {
-            let damaged = |why: &dyn std::fmt::Display| {
-                error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
-                Some(Err(Refusal::RecordDamaged { sequence }))
+            let before = match self.noted(sequence, caller, request_id) {
+                Ok(Some(before)) => before,
+                Ok(None) => match self.recorded(sequence) {
+                    // A check of the same id, or only the hashes are equal.
+                    Ok(recorded) => match recorded.sameness(caller, request_id, &recorded.request) {
+                        Sameness::OtherKey => continue,
+                        Sameness::Same | Sameness::OtherRequest => {
+                            return Some(Err(reused(request_id, &recorded)));
+                        }
+                    },
+                    // Of an erased one only the caller is known.
+                    Err(Refusal::Erased { entry }) if entry.caller == **caller => {
+                        let decision_id = DecisionId::of(sequence, entry.time_ms);
+                        let request_id = request_id.to_owned();
+                        return Some(Err(Refusal::RequestIdReused { request_id, decision_id }));
+                    }
+                    Err(Refusal::NotFound(_) | Refusal::Erased { .. }) => continue,
+                    Err(refusal) => return Some(Err(refusal)),
+                },
+                Err(refusal) => return Some(Err(refusal)),
             };
-            let stored = match self.store.record(sequence) {
-                Ok(Some(stored)) => stored,
-                Ok(None) => continue,
-                Err(fault) => return damaged(&fault),
-            };
-            if stored.entry.caller != **command.caller.name() {
-                continue;
-            }
-            let reused = || {
-                let decision_id = DecisionId::of(sequence, stored.entry.time_ms);
-                Some(Err(Refusal::RequestIdReused { request_id: command.request_id.clone(), decision_id }))
-            };
-            let body = match stored.body() {
-                Ok(Some(body)) => body,
-                Ok(None) => return reused(),
-                Err(fault) => return damaged(&fault),
-            };
-            if !is_of_register(stored.entry.kind) {
-                // A check of the same id; or only the hashes are equal.
-                let is_same = (self.read)(&body.request)
-                    .is_some_and(|request| request.request_id.as_deref() == Some(&*command.request_id));
-                if is_same {
-                    return reused();
-                }
-                continue;
-            }
-            let note: Note = match serde_json::from_slice(&body.decision) {
-                Ok(note) => note,
-                Err(fault) => return damaged(&fault),
-            };
-            if note.request_id.as_deref() != Some(&*command.request_id) {
-                continue;
-            }
-            if body.request != *command.bytes {
-                return reused();
-            }
-            let Entry { time_ms, .. } = stored.entry;
-            return Some(if self.notary.is_released(sequence) {
-                Ok(Noted { sequence, time_ms, event: note.event, from_record: true })
+            return Some(if before.request != *command.bytes {
+                Err(before.reused(request_id))
+            } else if self.notary.is_released(sequence) {
+                Ok(before.noted)
             } else {
                 Err(Refusal::Unwitnessed)
             });
         }
         None
+    }
+}
+
+/// A command as it was recorded.
+pub(super) struct NotedBefore {
+    noted: Noted,
+    /// The message's own bytes.
+    request: Vec<u8>,
+}
+
+impl NotedBefore {
+    /// The refusal of anything else under the same id.
+    pub fn reused(&self, request_id: &str) -> Refusal {
+        let Noted { sequence, time_ms, .. } = self.noted;
+        Refusal::RequestIdReused {
+            request_id: request_id.to_owned(),
+            decision_id: DecisionId::of(sequence, time_ms),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     CALLER_DAEMON, Core, DecisionId, Outbox, Readiness, Refusal,
     check::{Answer, Assessed, Reply, assess, day_of, parse, settle},
     filter::decision_terms,
-    fold::{Change, State, kind_of},
+    fold::{State, kind_of},
     notary::{Head, Receipt, ReceiptKind},
     recorded::{effect_terms, rules_of},
     register::{Command, CommandJob, Noted, NotedReply, event_terms},
@@ -211,7 +211,7 @@ impl Scribe {
                     self.commit(state);
                     match self.core.notary.released(&signed.head) {
                         Some(head) => {
-                            self.core.register.store(Arc::new(register));
+                            self.core.register.store(register);
                             let signed = Signed { head, ..signed };
                             for (slot, noted) in noted {
                                 // An error means that nobody waits for it any more.
@@ -314,9 +314,7 @@ impl Scribe {
         terms.extend(effect_terms(&decision.effects));
         let body = Body { request: bytes.into(), decision: canonical::encode(&current.rulebook, &decision) };
         let mut next = state.clone();
-        let change = (!decision.effects.is_none()).then(|| Change::Decided(decision.effects.clone()));
-        let change = change.as_ref().map(|change| (change, &*body.decision));
-        next.advance(EntryKind::DecisionMade, current.digest, change).map_err(|fault| {
+        next.advance(EntryKind::DecisionMade, current.digest, Some(&body.decision)).map_err(|fault| {
             error!({ field::ERROR } = %fault, "a decision does not fit the register");
             Refusal::Internal
         })?;
@@ -356,7 +354,7 @@ impl Scribe {
             let Some(decision) = state.register().first_due(day_of(now)) else { return };
             let release = Release { decision, reason: "nobody confirmed it in time".to_owned() };
             let note = Note { request_id: None, event: Event::ReservationExpired(release) };
-            match self.event(CALLER_DAEMON, note, Vec::new(), None, now, state) {
+            match self.event(CALLER_DAEMON, &note, Vec::new(), None, now, state) {
                 Ok(record) => batch.records.push(record),
                 Err(refusal) => {
                     error!({ field::ERROR } = %refusal, "a reservation could not run out");
@@ -399,16 +397,16 @@ impl Scribe {
         let Command { caller, request_id, order, bytes } = command;
         let event = order.plan(state.register(), now)?;
         let (sequence, time_ms) = (state.size(), now.as_millisecond());
-        let note = Note { request_id: Some(request_id), event: event.clone() };
-        let record = self.event(caller.name(), note, bytes.into(), Some(key), now, state)?;
-        Ok((Noted { sequence, time_ms, event, from_record: false }, record))
+        let note = Note { request_id: Some(request_id), event };
+        let record = self.event(caller.name(), &note, bytes.into(), Some(key), now, state)?;
+        Ok((Noted { sequence, time_ms, event: note.event, from_record: false }, record))
     }
 
     /// The record of an event; the state moves on only when there is one.
     fn event(
         &mut self,
         caller: &str,
-        note: Note,
+        note: &Note,
         request: Vec<u8>,
         key: Option<RequestKey>,
         now: Timestamp,
@@ -418,13 +416,12 @@ impl Scribe {
             error!({ field::ERROR } = %fault, "an event cannot be written");
             Refusal::Internal
         };
-        let decision = serde_json::to_vec(&note).map_err(|fault| internal(&fault))?;
+        let decision = serde_json::to_vec(note).map_err(|fault| internal(&fault))?;
         let body = Body { request, decision };
         let (kind, terms) = (kind_of(&note.event), event_terms(&note.event));
         let rulebook = self.core.library.current().digest;
         let mut next = state.clone();
-        let change = Change::Event(Box::new(note.event));
-        next.advance(kind, rulebook, Some((&change, &body.decision))).map_err(|fault| internal(&fault))?;
+        next.advance(kind, rulebook, Some(&body.decision)).map_err(|fault| internal(&fault))?;
         let draft = Draft { time_ms: now.as_millisecond(), kind, caller, rulebook, outcome: 0, state: &next };
         let record = draft.record(&self.core.engine_version, &body, self.salts.draw()?, key, terms)?;
         *state = next;

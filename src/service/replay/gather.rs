@@ -31,7 +31,7 @@ pub(super) struct Chunk {
 /// What is to be done with an entry.
 pub(super) enum Task {
     /// Decide again.
-    Decide { entry: Box<Entry>, body: Body, register: Option<Arc<Register>> },
+    Decide { entry: Box<Entry>, body: Body, register: Arc<Register> },
     /// Only say this; it may be of a decision.
     Tell { said: Unreplayable, is_decision: bool },
 }
@@ -95,8 +95,7 @@ impl<I: Iterator<Item = Result<Item, E>>, E: fmt::Display> Gatherer<I> {
         self.entries += 1;
         let is_decision = item.entry.kind == EntryKind::DecisionMade;
         // As it was before this decision.
-        let before =
-            (is_decision && self.state.has_register()).then(|| Arc::new(self.state.register().clone()));
+        let before = self.state.register().clone();
         match self.fold(&item, tasks) {
             Some(why) => tell(tasks, item.sequence, why, is_decision),
             None if is_decision => {

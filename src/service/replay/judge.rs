@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     super::{
         DecisionId, Filter, ReadRequest, Refusal, Snapshot,
-        check::{assessed, panic_text, papers, settled},
+        check::{assessed, panic_text, papers},
     },
     Body,
     gather::{Chunk, Task},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     domain::{outcome::Outcome, request::RawRequest},
-    engine::{canonical, rule_ids},
+    engine::{canonical, rule_ids, settle},
     ledger::{self, Entry},
     register::Register,
 };
@@ -106,8 +106,8 @@ struct Record<'a> {
     read: Option<RawRequest>,
     /// Canonical bytes of the recorded decision.
     decision: &'a [u8],
-    /// The register of licences before it, if there was one.
-    register: Option<&'a Register>,
+    /// The register of licences before it.
+    register: &'a Register,
 }
 
 /// Decides on one thread.
@@ -136,9 +136,8 @@ impl<'a> Judge<'a> {
                 }
                 Task::Decide { entry, body, register } => {
                     // A fault in one decision must not keep the others from being judged.
-                    let judged = catch_unwind(AssertUnwindSafe(|| {
-                        self.judge(&chunk.laws, &entry, &body, register.as_deref())
-                    }));
+                    let judged =
+                        catch_unwind(AssertUnwindSafe(|| self.judge(&chunk.laws, &entry, &body, &register)));
                     let judged =
                         judged.unwrap_or_else(|panic| Err(Why::Engine(panic_text(&*panic).to_owned())));
                     done.add(entry.sequence, judged);
@@ -153,7 +152,7 @@ impl<'a> Judge<'a> {
         laws: &Laws,
         entry: &Entry,
         body: &Body,
-        register: Option<&Register>,
+        register: &Register,
     ) -> Result<Verdict, Why> {
         let filter = &self.options.filter;
         let outcome = Outcome::from_code(entry.outcome).ok_or(Why::NoOutcome)?;
@@ -231,12 +230,12 @@ impl<'a> Judge<'a> {
 
     /// Decides the request of a record, or recalls what came of the same one.
     ///
-    /// The register is what the entries before this one left of it; an export to which it says anything is no question
-    /// that was asked before.
+    /// The register is what the entries before this one left of it. Where it holds licences, what they give is part of
+    /// the question, and no question comes twice.
     fn decide(&mut self, law: &Law, known_at: Timestamp, record: &mut Record<'_>) -> Result<Decided, Why> {
         let snapshot = law.snapshot()?;
         let is_known =
-            record.register.is_none() && self.ask(law.number, snapshot.era(known_at), record.request);
+            record.register.is_empty() && self.ask(law.number, snapshot.era(known_at), record.request);
         if is_known && let Some(decided) = self.memo.recall(&self.question) {
             return Ok(decided);
         }
@@ -245,7 +244,7 @@ impl<'a> Judge<'a> {
         let export = export
             .map_err(|violations| Why::RequestMalformed(Refusal::InvalidRequest(violations).to_string()))?;
         let papers = papers(record.register, &export, record.then);
-        let decision = settled(book, &export, &papers, &assessed(book, &export, known_at));
+        let decision = settle(book, &export, &papers, &assessed(book, &export, known_at));
         let bytes = canonical::encode(book, &decision).into();
         let decided = Decided { outcome: decision.outcome, bytes };
         if is_known {
