@@ -15,7 +15,7 @@ use crate::domain::licence::{
 use crate::domain::money::{Currency, parse_decimal, parse_rate};
 use crate::domain::name;
 use crate::domain::period::{Period, parse_date};
-use crate::domain::request::FieldViolation;
+use crate::domain::request::{FieldViolation, Violations};
 use crate::engine::{Decision, Known, Question, assess, settle};
 use crate::rulebook::Rulebook;
 use crate::rulebook::case::{GivenDoc, LicenceDoc, LicenceLineDoc};
@@ -53,7 +53,7 @@ impl Given {
 /// # Errors
 /// Every field that cannot be.
 pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
-    let mut parser = Parser { violations: Vec::new() };
+    let mut parser = Parser { violations: Violations::default() };
     let mut given = Given::default();
     for (at, licence) in doc.licences.iter().enumerate() {
         given.standing.licences.extend(parser.licence(&format!("given.licences[{at}]"), licence));
@@ -102,20 +102,16 @@ pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
             ),
         }
     }
-    if parser.violations.is_empty() { Ok(given) } else { Err(parser.violations) }
+    parser.violations.or(given)
 }
 
 struct Parser {
-    violations: Vec<FieldViolation>,
+    violations: Violations,
 }
 
 impl Parser {
     fn fail(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.violations.push(FieldViolation {
-            field: field.into(),
-            reason: "GIVEN",
-            description: description.into(),
-        });
+        self.violations.add(field.into(), "GIVEN", description);
     }
 
     fn date(&mut self, path: &str, name: &str, text: Option<&String>) -> Option<jiff::civil::Date> {

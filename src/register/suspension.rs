@@ -8,7 +8,7 @@ use crate::domain::country::{Country, CountrySet};
 use crate::domain::licence::{Licence, LicenceKind, LicenceLine, LicensedGoods};
 use crate::domain::name;
 use crate::domain::period::Period;
-use crate::domain::request::{FieldViolation, SHORT_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::domain::request::{FieldViolation, SHORT_BYTES_MAX, TEXT_BYTES_MAX, Violations};
 
 /// A suspension that was ordered. It hits licences that were valid on its first day or earlier, whenever they are
 /// entered; a licence granted after it is another one.
@@ -32,58 +32,55 @@ impl Suspension {
     /// # Errors
     /// Every field that cannot be, by its path.
     pub fn parse(sequence: u64, order: SuspensionOrder) -> Result<Self, Vec<FieldViolation>> {
-        let mut violations = Vec::new();
-        let mut fail = |field: String, reason: &'static str, description: String| {
-            violations.push(FieldViolation { field, reason, description });
-        };
+        let mut violations = Violations::default();
         let mut countries = Vec::new();
         for (at, text) in order.countries.iter().enumerate() {
             match text.parse::<Country>() {
                 Ok(country) => countries.push(country),
-                Err(fault) => fail(format!("countries[{at}]"), "COUNTRY", fault.to_string()),
+                Err(fault) => violations.add(format!("countries[{at}]"), "COUNTRY", fault.to_string()),
             }
         }
         let mut kinds = Vec::new();
         for (at, text) in order.kinds.iter().enumerate() {
             match LicenceKind::parse(text) {
                 Some(kind) => kinds.push(kind),
-                None => fail(format!("kinds[{at}]"), "UNKNOWN", format!("`{text}` is no kind of licence")),
+                None => violations.add(
+                    format!("kinds[{at}]"),
+                    "UNKNOWN",
+                    format!("`{text}` is no kind of licence"),
+                ),
             }
         }
         let mut codes = Vec::new();
         for (at, text) in order.codes.iter().enumerate() {
             match text.parse::<ControlCode>() {
                 Ok(code) => codes.push(code),
-                Err(fault) => fail(format!("codes[{at}]"), "CODE", fault.to_string()),
+                Err(fault) => violations.add(format!("codes[{at}]"), "CODE", fault.to_string()),
             }
         }
         for (at, number) in order.numbers.iter().enumerate() {
             if number.trim().is_empty() || number.len() > SHORT_BYTES_MAX {
-                fail(format!("numbers[{at}]"), "NUMBER", "is no licence number".to_owned());
+                violations.add(format!("numbers[{at}]"), "NUMBER", "is no licence number");
             }
         }
         let holders: Vec<Box<str>> = order.holders.iter().map(|holder| name::normalise(holder)).collect();
         if let Some(at) = holders.iter().position(|holder| holder.is_empty()) {
-            fail(format!("holders[{at}]"), "NAME", "holds no letter and no digit".to_owned());
+            violations.add(format!("holders[{at}]"), "NAME", "holds no letter and no digit");
         }
         if order.reason.trim().is_empty() || order.reason.len() > TEXT_BYTES_MAX {
-            fail("reason".to_owned(), "REQUIRED", format!("must say why, in 1 to {TEXT_BYTES_MAX} bytes"));
+            violations.add("reason", "REQUIRED", format!("must say why, in 1 to {TEXT_BYTES_MAX} bytes"));
         }
         let criteria = [&order.countries, &order.kinds, &order.codes, &order.holders, &order.numbers];
         if criteria.iter().all(|criterion| criterion.is_empty()) {
-            fail(
-                "countries".to_owned(),
+            violations.add(
+                "countries",
                 "REQUIRED",
-                "name a country, a kind, a code, a holder or a number: nothing named would be every licence"
-                    .to_owned(),
+                "name a country, a kind, a code, a holder or a number: nothing named would be every licence",
             );
-        }
-        if !violations.is_empty() {
-            return Err(violations);
         }
         let countries = (!countries.is_empty()).then(|| countries.into_iter().collect());
         let holds = Period { from: Some(order.from), until: None };
-        Ok(Self { sequence, order, holds, countries, kinds, codes, holders })
+        violations.or(Self { sequence, order, holds, countries, kinds, codes, holders })
     }
 
     /// Does it hit this line of a licence for an export to this country on this day?

@@ -10,7 +10,9 @@ use crate::domain::licence::{Licence, LicenceKind, LicenceLine, LicenceStatus, L
 use crate::domain::money::{Currency, parse_decimal};
 use crate::domain::name;
 use crate::domain::period::{Period, parse_date};
-use crate::domain::request::{FieldViolation, ITEMS_MAX, NAME_BYTES_MAX, SHORT_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::domain::request::{
+    FieldViolation, ITEMS_MAX, NAME_BYTES_MAX, SHORT_BYTES_MAX, TEXT_BYTES_MAX, Violations,
+};
 
 /// Most goods lines of a licence.
 pub const LINES_MAX: usize = 1_000;
@@ -96,22 +98,19 @@ impl LicenceText {
     /// # Errors
     /// Every field that cannot be, by its path.
     pub fn parse(&self) -> Result<Licence, Vec<FieldViolation>> {
-        let mut parser = Parser { violations: Vec::new() };
+        let mut parser = Parser { violations: Violations::default() };
         let licence = parser.licence(self);
-        match licence {
-            Some(licence) if parser.violations.is_empty() => Ok(licence),
-            _ => Err(parser.violations),
-        }
+        parser.violations.or_given_up(licence)
     }
 }
 
 struct Parser {
-    violations: Vec<FieldViolation>,
+    violations: Violations,
 }
 
 impl Parser {
     fn fail(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
-        self.violations.push(FieldViolation { field: field.into(), reason, description: description.into() });
+        self.violations.add(field.into(), reason, description);
     }
 
     fn text<'a>(&mut self, field: &str, text: &'a str, max: usize) -> &'a str {

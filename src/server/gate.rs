@@ -9,7 +9,6 @@ use super::{grpc::status::status, listener::Peer};
 use crate::{
     access::{Denied, Guard, Pass},
     domain::identity::{
-        Identity,
         Role::{Admin, Auditor, Erp, LicenceAdmin, Officer, RuleAuthor},
         Roles,
     },
@@ -167,10 +166,4 @@ impl Default for Gate {
     fn default() -> Self {
         Self::new(Arc::new(Guard::open()))
     }
-}
-
-/// Who reads where there is no gate: the user of a data folder.
-#[must_use]
-pub fn local() -> Identity {
-    Identity::local()
 }

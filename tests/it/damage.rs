@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slagboom::clock::Fixed;
+use slagboom::domain::identity::Identity;
 use slagboom::ledger::{Receipt, Trust, Verifier};
 use slagboom::proto::v1;
-use slagboom::server::{gate::local, grpc};
+use slagboom::server::grpc;
 
 use crate::support::{self, NOON_MS, TestServer, block_on, copy, request};
 
@@ -112,7 +113,7 @@ fn no_damage_is_served_and_no_start_panics() {
                 served += 1;
                 for decision in decisions.iter().step_by(7).chain(decisions.last()) {
                     // What is read is what was recorded, or an error that says that it cannot be.
-                    let Ok(found) = grpc::show(&service, &local(), &decision.decision_id) else {
+                    let Ok(found) = grpc::show(&service, &Identity::local(), &decision.decision_id) else {
                         unread += 1;
                         continue;
                     };

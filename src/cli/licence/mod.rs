@@ -17,9 +17,9 @@ use super::exit::{Done, Exit, Failure};
 use super::log::{SERVER_DEFAULT, open};
 use super::{Format, client, print};
 use crate::clock::{Clock, System};
+use crate::domain::identity::Identity;
 use crate::ledger::Digest;
 use crate::proto::{self, v1};
-use crate::server::gate::local;
 use crate::server::grpc;
 
 /// Keeps the register of licences of a daemon. Every change is an entry of its log.
@@ -227,7 +227,7 @@ impl Source {
         let mut found = Vec::new();
         loop {
             let page = match (&service, &mut daemon) {
-                (Some(service), _) => grpc::list_licences(service, &local(), &request)?,
+                (Some(service), _) => grpc::list_licences(service, &Identity::local(), &request)?,
                 (None, Some(daemon)) => {
                     let page = daemon.list_licences(request.clone()).await;
                     page.map_err(|status| failed("licences", &status))?.into_inner()
@@ -256,7 +256,7 @@ impl Show {
         let on = self.on.map(|on| on.to_string()).unwrap_or_default();
         let request = v1::GetLicenceRequest { number: self.number, on };
         let response = match &self.source.data {
-            Some(folder) => grpc::get_licence(&open(folder)?, &local(), &request)?,
+            Some(folder) => grpc::get_licence(&open(folder)?, &Identity::local(), &request)?,
             None => client::runtime()?.block_on(async {
                 let found = self.source.daemon().await?.get_licence(request).await;
                 Ok::<_, Failure>(found.map_err(|status| failed("licence show", &status))?.into_inner())

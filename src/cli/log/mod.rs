@@ -19,9 +19,9 @@ use super::exit::{Done, Exit, Failure};
 use super::filter::FilterArgs;
 use super::{Format, Language, answer, client, print};
 use crate::clock::System;
+use crate::domain::identity::Identity;
 use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
 use crate::proto::{self, v1};
-use crate::server::gate::local;
 use crate::server::grpc::{self, EvidenceFile};
 use crate::server::limits::PAGE_BYTES_MAX;
 use crate::service::Service;
@@ -138,7 +138,7 @@ impl Records {
                 let page = log.list_decisions(request).await;
                 Ok(page.map_err(|status| client::failure("log list", &status))?.into_inner())
             }
-            Self::Folder(service) => Ok(grpc::list(service, &local(), &request, PAGE_BYTES_MAX)?),
+            Self::Folder(service) => Ok(grpc::list(service, &Identity::local(), &request, PAGE_BYTES_MAX)?),
         }
     }
 
@@ -149,7 +149,7 @@ impl Records {
                 let response = response.map_err(|status| client::failure("log show", &status))?.into_inner();
                 response.recorded.ok_or_else(|| anyhow!("an empty answer").into())
             }
-            Self::Folder(service) => Ok(grpc::show(service, &local(), &decision_id)?),
+            Self::Folder(service) => Ok(grpc::show(service, &Identity::local(), &decision_id)?),
         }
     }
 
@@ -167,7 +167,7 @@ impl Records {
                 }
                 Ok(files)
             }
-            Self::Folder(service) => Ok(grpc::evidence(service, &local(), &decision_id)?),
+            Self::Folder(service) => Ok(grpc::evidence(service, &Identity::local(), &decision_id)?),
         }
     }
 }

@@ -6,6 +6,8 @@
 mod parse;
 mod read;
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use super::export::ProposedExport;
@@ -209,6 +211,54 @@ impl RawRequest {
     pub fn parse(&self, vocabulary: &Vocabulary) -> Result<ProposedExport, Vec<FieldViolation>> {
         Parser::read(vocabulary, self)
     }
+}
+
+/// Fields that cannot be, collected so that all of them are named at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    /// Says what is wrong with a field. Its path is put together here, and so only for what is wrong.
+    pub fn add(&mut self, field: impl Display, reason: &'static str, description: impl Into<String>) {
+        self.0.push(FieldViolation { field: field.to_string(), reason, description: description.into() });
+    }
+
+    /// How many there are so far.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What was read, where nothing is wrong.
+    ///
+    /// # Errors
+    /// Every field that cannot be.
+    pub fn or<T>(self, read: T) -> Result<T, Vec<FieldViolation>> {
+        if self.0.is_empty() { Ok(read) } else { Err(self.0) }
+    }
+
+    /// The same for a reader that gives up on a field; whoever gives up has said why.
+    ///
+    /// # Errors
+    /// Every field that cannot be.
+    pub fn or_given_up<T>(self, read: Option<T>) -> Result<T, Vec<FieldViolation>> {
+        match read {
+            Some(read) => self.or(read),
+            None => Err(self.0),
+        }
+    }
+}
+
+impl Extend<FieldViolation> for Violations {
+    fn extend<I: IntoIterator<Item = FieldViolation>>(&mut self, more: I) {
+        self.0.extend(more);
+    }
+}
+
+/// Is this text, which is not empty, the id of a request?
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    text.len() <= REQUEST_ID_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What is wrong, in a line: how many fields, and the first three of them.

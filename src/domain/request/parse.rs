@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::{
     FieldViolation, ITEMS_MAX, LINE_NUMBER_MAX, LINES_MAX, NAME_BYTES_MAX, PARTIES_MAX, REQUEST_ID_MAX,
-    RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX,
+    RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest, SHORT_BYTES_MAX, TEXT_BYTES_MAX, Violations,
+    is_request_id,
 };
 use crate::domain::code::Classification;
 use crate::domain::country::{Country, CountryError, RegionCode, RegionError};
@@ -20,7 +21,7 @@ use crate::domain::vocabulary::{ListId, RegionMismatch, Vocabulary, Word, Words}
 /// Collects violations while it reads; a `None` has said why.
 pub(super) struct Parser<'a> {
     vocabulary: &'a Vocabulary,
-    violations: Vec<FieldViolation>,
+    violations: Violations,
 }
 
 /// The path of a field of a goods line.
@@ -42,11 +43,9 @@ impl<'a> Parser<'a> {
         vocabulary: &'a Vocabulary,
         raw: &RawRequest,
     ) -> Result<ProposedExport, Vec<FieldViolation>> {
-        let mut parser = Self { vocabulary, violations: Vec::new() };
-        match parser.export(raw) {
-            Some(export) if parser.violations.is_empty() => Ok(export),
-            _ => Err(parser.violations),
-        }
+        let mut parser = Self { vocabulary, violations: Violations::default() };
+        let export = parser.export(raw);
+        parser.violations.or_given_up(export)
     }
 
     fn export(&mut self, raw: &RawRequest) -> Option<ProposedExport> {
@@ -96,15 +95,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Says what is wrong. Paths of fields are put together here, and so only for what is wrong.
     fn fail(&mut self, field: impl Display, reason: &'static str, description: impl Into<String>) {
-        let field = field.to_string();
-        self.violations.push(FieldViolation { field, reason, description: description.into() });
+        self.violations.add(field, reason, description);
     }
 
     fn request_id(&mut self, raw: &RawRequest) -> Option<Box<str>> {
         let text = raw.request_id.as_deref().filter(|text| !text.is_empty())?;
-        if text.len() > REQUEST_ID_MAX || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+        if !is_request_id(text) {
             let rule =
                 format!("a request id has at most {REQUEST_ID_MAX} printable ASCII characters and no spaces");
             self.fail("request_id", "REQUEST_ID", rule);
@@ -375,7 +372,7 @@ impl<'a> Parser<'a> {
             return None;
         }
         let mut lists = SmallVec::new();
-        let before = self.violations.len();
+        let before = self.violations.count();
         for (item_at, item) in raw.iter().enumerate() {
             match self.vocabulary.annex_items.get(item.trim()) {
                 Some(list) if lists.contains(list) => {}
@@ -395,7 +392,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        (self.violations.len() == before).then_some(Some(lists))
+        (self.violations.count() == before).then_some(Some(lists))
     }
 
     /// The parties; `known` are the destination and the place of use, each with its country as it is written.

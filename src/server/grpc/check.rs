@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     codec::{Incoming, Outgoing},
     convert, frame,
-    licence::{command, confirmation, confirmed, release, released},
+    licence::{command, confirmation, confirmed, note, release, released},
     render, server,
     status::{check_error, status},
 };
@@ -27,7 +27,7 @@ use crate::{
         gate::{Gate, method},
         limits::{BATCH_MAX, REQUEST_BYTES_MAX, STREAM_WINDOW_MAX},
     },
-    service::{Command, Noted, Outbox, Pending, Question, Refusal, Reply, Service},
+    service::{Outbox, Pending, Question, Refusal, Reply, Service},
 };
 
 /// Longest part of a `request_id` that is sent back, characters.
@@ -91,7 +91,7 @@ impl server::ExportControlService for ExportControl {
         let bytes = request.into_inner().0;
         let asked: v1::ConfirmShipmentRequest = decoded(&bytes)?;
         let command = command(pass.identity(), &asked.request_id, bytes, confirmation(&asked));
-        let noted = self.note(command).await?;
+        let noted = note(&self.service, command).await?;
         Ok(Response::new(Outgoing(confirmed(&noted).encode_to_vec())))
     }
 
@@ -100,7 +100,7 @@ impl server::ExportControlService for ExportControl {
         let bytes = request.into_inner().0;
         let asked: v1::ReleaseReservationRequest = decoded(&bytes)?;
         let command = command(pass.identity(), &asked.request_id, bytes, release(&asked));
-        let noted = self.note(command).await?;
+        let noted = note(&self.service, command).await?;
         Ok(Response::new(Outgoing(released(&noted).encode_to_vec())))
     }
 
@@ -125,16 +125,6 @@ impl server::ExportControlService for ExportControl {
             drained,
             owed: VecDeque::new(),
         }))
-    }
-}
-
-impl ExportControl {
-    async fn note(&self, command: Result<Command, Refusal>) -> Result<Noted, Status> {
-        let noted = match command {
-            Ok(command) => self.service.command(command).await,
-            Err(refusal) => Err(refusal),
-        };
-        noted.map_err(|refusal| status(&refusal))
     }
 }
 

@@ -7,7 +7,7 @@ use prost::{Message, bytes::Bytes};
 use rust_decimal::Decimal;
 use tonic::{Request, Response, Status};
 
-use super::{convert, status::status};
+use super::{convert, read, status::status};
 use crate::{
     domain::{
         country::Country,
@@ -16,7 +16,7 @@ use crate::{
         money::{Currency, parse_decimal},
         name,
         period::parse_date,
-        request::{FieldViolation, REQUEST_ID_MAX, SHORT_BYTES_MAX},
+        request::{FieldViolation, REQUEST_ID_MAX, SHORT_BYTES_MAX, Violations, is_request_id},
     },
     proto::v1::{self, licence_service_server},
     register::{
@@ -51,11 +51,7 @@ impl LicenceRegister {
         message: &impl Message,
         order: Result<Order, Vec<FieldViolation>>,
     ) -> Result<Noted, Status> {
-        let command = command(caller, request_id, message.encode_to_vec().into(), order);
-        self.service
-            .command(command.map_err(|refusal| status(&refusal))?)
-            .await
-            .map_err(|refusal| status(&refusal))
+        note(&self.service, command(caller, request_id, message.encode_to_vec().into(), order)).await
     }
 }
 
@@ -66,34 +62,38 @@ pub(super) fn command(
     bytes: Bytes,
     order: Result<Order, Vec<FieldViolation>>,
 ) -> Result<Command, Refusal> {
-    let mut violations = Vec::new();
-    let graphic = request_id.bytes().all(|byte| byte.is_ascii_graphic());
-    if request_id.is_empty() || request_id.len() > REQUEST_ID_MAX || !graphic {
-        violations.push(FieldViolation {
-            field: "request_id".to_owned(),
-            reason: "REQUEST_ID",
-            description: format!("is not 1 to {REQUEST_ID_MAX} printable ASCII characters without spaces"),
-        });
+    let mut violations = Violations::default();
+    if request_id.is_empty() || !is_request_id(request_id) {
+        let why = format!("is not 1 to {REQUEST_ID_MAX} printable ASCII characters without spaces");
+        violations.add("request_id", "REQUEST_ID", why);
     }
-    match order {
-        Ok(order) if violations.is_empty() => {
-            Ok(Command { caller: caller.clone(), request_id: request_id.to_owned(), order, bytes })
-        }
-        Ok(_) => Err(Refusal::InvalidRequest(violations)),
+    let order = match order {
+        Ok(order) => Some(order),
         Err(others) => {
             violations.extend(others);
-            Err(Refusal::InvalidRequest(violations))
+            None
         }
-    }
+    };
+    let order = violations.or_given_up(order).map_err(Refusal::InvalidRequest)?;
+    Ok(Command { caller: caller.clone(), request_id: request_id.to_owned(), order, bytes })
+}
+
+/// Has a command recorded.
+pub(super) async fn note(service: &Service, command: Result<Command, Refusal>) -> Result<Noted, Status> {
+    let noted = match command {
+        Ok(command) => service.command(command).await,
+        Err(refusal) => Err(refusal),
+    };
+    noted.map_err(|refusal| status(&refusal))
 }
 
 /// Reads fields, and keeps everything that is wrong with them.
 #[derive(Default)]
-struct Fields(Vec<FieldViolation>);
+struct Fields(Violations);
 
 impl Fields {
     fn fail(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
-        self.0.push(FieldViolation { field: field.into(), reason, description: description.into() });
+        self.0.add(field.into(), reason, description);
     }
 
     fn date(&mut self, field: &str, text: &str) -> Date {
@@ -131,7 +131,7 @@ impl Fields {
     }
 
     fn or<T>(self, value: T) -> Result<T, Vec<FieldViolation>> {
-        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+        self.0.or(value)
     }
 }
 
@@ -464,8 +464,9 @@ impl licence_service_server::LicenceService for LicenceRegister {
         request: Request<v1::GetLicenceRequest>,
     ) -> Result<Response<v1::GetLicenceResponse>, Status> {
         let pass = self.gate.admit(&request, method::GET_LICENCE)?;
-        let found = get_licence(&self.service, pass.identity(), request.get_ref());
-        found.map(Response::new).map_err(|refusal| status(&refusal))
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| get_licence(service, &reader, &request)).await;
+        found.map(Response::new)
     }
 
     async fn list_licences(
@@ -473,8 +474,9 @@ impl licence_service_server::LicenceService for LicenceRegister {
         request: Request<v1::ListLicencesRequest>,
     ) -> Result<Response<v1::ListLicencesResponse>, Status> {
         let pass = self.gate.admit(&request, method::LIST_LICENCES)?;
-        let found = list_licences(&self.service, pass.identity(), request.get_ref());
-        found.map(Response::new).map_err(|refusal| status(&refusal))
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_licences(service, &reader, &request)).await;
+        found.map(Response::new)
     }
 
     async fn suspend_licences(
@@ -500,7 +502,7 @@ impl licence_service_server::LicenceService for LicenceRegister {
         }
         let order = fields.or(Order::Suspend(order));
         let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
-        Ok(Response::new(suspended(&self.service, &noted)))
+        read(&self.service, move |service| Ok(suspended(service, &noted))).await.map(Response::new)
     }
 
     async fn lift_suspension(

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use prost::Message;
-use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
-use tracing::error;
 
 use super::{
     convert,
     evidence::{EvidenceFile, evidence},
-    render, replay,
+    read, render, replay,
     status::status,
 };
 use crate::{
@@ -23,7 +21,6 @@ use crate::{
         limits::PAGE_BYTES_MAX,
     },
     service::{Found, RawFilter, Refusal, Service},
-    telemetry::field,
 };
 
 /// The service; it reads on threads of its own, so that a search holds no check up.
@@ -50,7 +47,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let reader = self.admit(&request, method::GET_DECISION)?;
         let id = request.into_inner().decision_id;
-        let recorded = self.read(move |service| show(service, &reader, &id)).await?;
+        let recorded = read(&self.service, move |service| show(service, &reader, &id)).await?;
         Ok(Response::new(v1::GetDecisionResponse { recorded: Some(recorded) }))
     }
 
@@ -60,7 +57,8 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
         let reader = self.admit(&request, method::LIST_DECISIONS)?;
         let request = request.into_inner();
-        let response = self.read(move |service| list(service, &reader, &request, PAGE_BYTES_MAX)).await?;
+        let response =
+            read(&self.service, move |service| list(service, &reader, &request, PAGE_BYTES_MAX)).await?;
         Ok(Response::new(response))
     }
 
@@ -70,7 +68,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<v1::ReadEntriesResponse>, Status> {
         self.admit(&request, method::READ_ENTRIES)?;
         let request = request.into_inner();
-        Ok(Response::new(self.read(move |service| entries(service, &request)).await?))
+        Ok(Response::new(read(&self.service, move |service| entries(service, &request)).await?))
     }
 
     async fn get_checkpoint(
@@ -87,7 +85,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<v1::GetInclusionProofResponse>, Status> {
         self.admit(&request, method::GET_INCLUSION_PROOF)?;
         let v1::GetInclusionProofRequest { sequence, tree_size } = request.into_inner();
-        let proof = self.read(move |service| service.inclusion(sequence, tree_size)).await?;
+        let proof = read(&self.service, move |service| service.inclusion(sequence, tree_size)).await?;
         Ok(Response::new(v1::GetInclusionProofResponse {
             sequence: proof.sequence,
             tree_size: proof.size,
@@ -103,7 +101,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
         self.admit(&request, method::GET_CONSISTENCY_PROOF)?;
         let v1::GetConsistencyProofRequest { from_size, to_size } = request.into_inner();
-        let proof = self.read(move |service| service.consistency(from_size, to_size)).await?;
+        let proof = read(&self.service, move |service| service.consistency(from_size, to_size)).await?;
         Ok(Response::new(v1::GetConsistencyProofResponse {
             from_size: proof.sizes.0,
             to_size: proof.sizes.1,
@@ -136,7 +134,7 @@ impl decision_log_service_server::DecisionLogService for DecisionLog {
     ) -> Result<Response<Self::GetEvidenceStream>, Status> {
         let reader = self.admit(&request, method::GET_EVIDENCE)?;
         let id = request.into_inner().decision_id;
-        let files = self.read(move |service| evidence(service, &reader, &id)).await?;
+        let files = read(&self.service, move |service| evidence(service, &reader, &id)).await?;
         let files = files.into_iter().map(|file| {
             let EvidenceFile { path, content } = file;
             Ok(v1::GetEvidenceResponse { path, content })
@@ -162,19 +160,6 @@ impl DecisionLog {
         let pass = self.gate.admit(request, method)?;
         self.service.count_read(pass.identity().name(), method.name);
         Ok(pass.identity().clone())
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Status> {
-        let service = self.service.clone();
-        let read = spawn_blocking(move || work(&service)).await;
-        let read = read.unwrap_or_else(|fault| {
-            error!({ field::ERROR } = %fault, "reading failed");
-            Err(Refusal::Internal)
-        });
-        read.map_err(|refusal| status(&refusal))
     }
 }
 

@@ -16,8 +16,10 @@ pub mod status;
 use std::sync::Arc;
 
 use prost::Message;
-use tonic::service::Routes;
+use tokio::task::spawn_blocking;
+use tonic::{Status, service::Routes};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
+use tracing::error;
 
 pub use check::{Answers, ExportControl};
 pub use essence::essence;
@@ -27,6 +29,7 @@ pub use licence::{get_licence, licence_message, licence_text, list_licences};
 pub use log::{DecisionLog, list, show};
 pub use replay::{said, summary};
 use server::export_control_service_server::ExportControlServiceServer;
+use status::status;
 
 use super::{Draining, gate::Gate, limits::MESSAGE_BYTES_MAX};
 use crate::{
@@ -39,8 +42,9 @@ use crate::{
             licence_service_server::LicenceServiceServer,
         },
     },
-    service::{self, Outbox, Reply, Service, replay::Wire},
+    service::{self, Outbox, Refusal, Reply, Service, replay::Wire},
     store::Derived,
+    telemetry::field,
 };
 
 /// The serving side of `ExportControlService` over undecoded messages (see `build.rs`).
@@ -83,6 +87,20 @@ pub fn with_reflection(routes: Routes) -> Result<Routes, ReflectionError> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(routes.add_service(described().build_v1()?).add_service(described().build_v1alpha()?))
+}
+
+/// Reads on a thread of its own, so that a search holds no check up.
+async fn read<T: Send + 'static>(
+    service: &Arc<Service>,
+    work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Status> {
+    let service = service.clone();
+    let read = spawn_blocking(move || work(&service)).await;
+    let read = read.unwrap_or_else(|fault| {
+        error!({ field::ERROR } = %fault, "reading failed");
+        Err(Refusal::Internal)
+    });
+    read.map_err(|refusal| status(&refusal))
 }
 
 /// Reads the bytes of a request as they are recorded: the message as the caller encoded it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prost_reflect::DescriptorPool;
 use slagboom::access::{Issue, Issued, edit};
 use slagboom::clock::Clock;
-use slagboom::domain::identity::Role;
+use slagboom::domain::identity::{Identity, Role};
 use slagboom::proto::{DESCRIPTOR_SET, v1};
 use tempfile::TempDir;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -189,8 +189,7 @@ fn a_caller_is_in_the_record_by_its_name_and_has_request_ids_of_its_own() {
         assert!(!others.answered_from_record);
         assert_eq!(others.caller, "erp-b");
     });
-    let entry =
-        guarded.server.service.decision(&slagboom::server::gate::local(), &guarded_id(&guarded)).unwrap();
+    let entry = guarded.server.service.decision(&Identity::local(), &guarded_id(&guarded)).unwrap();
     assert!(matches!(entry, slagboom::service::Found::Kept(recorded) if recorded.entry.caller == "erp-b"));
 }
 
