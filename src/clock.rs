@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 /// A source of instants.
 pub trait Clock: Send + Sync + 'static {
@@ -22,6 +22,14 @@ impl Clock for System {
     fn now_ms(&self) -> i64 {
         Timestamp::now().as_millisecond()
     }
+}
+
+/// The civil day in the Netherlands, by the clock of the machine.
+///
+/// # Errors
+/// When the machine does not know the zone.
+pub fn today() -> Result<Date, jiff::Error> {
+    Ok(Timestamp::from_millisecond(System.now_ms())?.in_tz("Europe/Amsterdam")?.date())
 }
 
 /// A clock that stands still until it is set, for tests and demonstrations.

@@ -25,6 +25,8 @@ mod licence;
 mod lint;
 #[cfg(feature = "daemon")]
 mod log;
+#[cfg(feature = "daemon")]
+mod place;
 mod print;
 mod progress;
 #[cfg(feature = "daemon")]

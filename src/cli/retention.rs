@@ -13,7 +13,7 @@ use super::exit::{Done, Exit, Failure};
 use super::progress::Progress;
 use super::{Format, print};
 use crate::archive::{Archive, BlockEnd};
-use crate::clock::{Clock, System};
+use crate::clock::{System, today};
 use crate::engine::effects;
 use crate::ledger::{Body, BodyState, Entry, EntryKind, MARKS_MAX, Marks, REASON_LENGTH_MAX};
 use crate::server::{self, grpc};
@@ -227,17 +227,9 @@ fn marked(body: BodyState<'_>) -> Result<Vec<u64>, Failure> {
     Ok(Marks::decode(request)?.sequences)
 }
 
-fn today(on: Option<Date>) -> Result<Date, Failure> {
-    if let Some(day) = on {
-        return Ok(day);
-    }
-    let now = jiff::Timestamp::from_millisecond(System.now_ms())?;
-    Ok(now.in_tz("Europe/Amsterdam")?.date())
-}
-
 impl Due {
     fn run(self) -> Done {
-        let today = today(self.period.on)?;
+        let today = self.period.on.map_or_else(today, Ok)?;
         let Found { kept, .. } = read(&self.folder, |kept| kept.is_due(&self.period, today))?;
         let due = kept.values().filter(|kept| kept.is_due(&self.period, today)).collect::<Vec<_>>();
         tell(&self.folder, "due", &due, &self.period)?;
@@ -263,7 +255,7 @@ impl Holding {
 
 impl Erasing {
     fn run(self) -> Done {
-        let today = today(self.period.on)?;
+        let today = self.period.on.map_or_else(today, Ok)?;
         let ids = ids(&self.ids)?;
         let Found { kept, size } = read(&self.folder, |kept| {
             if self.due { kept.is_due(&self.period, today) } else { ids.contains(&kept.id) }

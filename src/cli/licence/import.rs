@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
-use super::{Server, failed, request_id};
+use super::{Server, of_daemon, request_id};
 use crate::cli::exit::{Done, Exit, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{Format, client, input, print};
@@ -15,7 +15,7 @@ use crate::proto::v1;
 use crate::register::{LicenceText, LineText};
 use crate::server::grpc::{licence_message, licence_text};
 
-/// Columns of a CSV file that one of must be there, and what each means.
+/// The columns that a CSV file may have.
 const COLUMNS: [&str; 21] = [
     "number",
     "kind",
@@ -97,22 +97,10 @@ impl Import {
     async fn record(&self, rows: &[Row]) -> Result<u64, Failure> {
         let mut licences = client::licences(client::connect(&self.server.server).await?);
         // What is there already is looked at before anything is recorded.
-        let (mut known, mut token) = (BTreeMap::new(), String::new());
-        loop {
-            let request = v1::ListLicencesRequest { page_size: 100, page_token: token, ..Default::default() };
-            let page =
-                licences.list_licences(request).await.map_err(|fault| failed("import", &fault))?.into_inner();
-            known.extend(
-                page.licences
-                    .into_iter()
-                    .filter_map(|held| held.licence)
-                    .map(|licence| (licence.number.clone(), licence_text(licence))),
-            );
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
-        }
+        let known = of_daemon(&mut licences, v1::ListLicencesRequest::default()).await?;
+        let known = known.into_iter().filter_map(|held| held.licence);
+        let known: BTreeMap<String, LicenceText> =
+            known.map(|licence| (licence.number.clone(), licence_text(licence))).collect();
         let mut bad = Vec::new();
         let mut fresh = Vec::new();
         for row in rows {
@@ -134,7 +122,7 @@ impl Import {
             let licence = licence_message(text);
             let request_id = request_id("import", &licence);
             let request = v1::RecordLicenceRequest { request_id, licence: Some(licence) };
-            licences.record_licence(request).await.map_err(|fault| failed(&row.at, &fault))?;
+            licences.record_licence(request).await.map_err(|fault| client::failure(&row.at, &fault))?;
             recorded += 1;
             progress.done(recorded);
         }

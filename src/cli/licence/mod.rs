@@ -3,8 +3,6 @@
 mod import;
 mod told;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use prost::Message;
@@ -14,13 +12,14 @@ use self::import::Import;
 pub use self::import::rows_of;
 pub use self::told::{amount as grouped_amount, suspended};
 use super::exit::{Done, Exit, Failure};
-use super::log::{SERVER_DEFAULT, open};
+use super::place::{Place, SERVER_DEFAULT};
 use super::{Format, client, print};
 use crate::clock::{Clock, System};
 use crate::domain::identity::Identity;
 use crate::ledger::Digest;
 use crate::proto::{self, v1};
 use crate::server::grpc;
+use v1::licence_service_client::LicenceServiceClient;
 
 /// Keeps the register of licences of a daemon. Every change is an entry of its log.
 #[derive(Args, Debug)]
@@ -58,21 +57,23 @@ struct Server {
     format: Format,
 }
 
-/// Where licences are read from.
+/// From when on, and why.
 #[derive(Args, Debug)]
-pub struct Source {
-    /// Ask the daemon at this address [default: the one of `serve`]
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    server: Option<String>,
-    /// Read this data folder; no daemon may run on it
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+struct Order {
+    /// First day of export that it is for: from then on licences may not be used, or may be used again
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    server: Server,
 }
 
 #[derive(Args, Debug)]
 struct List {
     #[command(flatten)]
-    source: Source,
+    place: Place,
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -99,7 +100,7 @@ struct Show {
     #[arg(long, value_name = "DATE")]
     on: Option<Date>,
     #[command(flatten)]
-    source: Source,
+    place: Place,
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -122,14 +123,8 @@ struct Suspend {
     /// Licence number
     #[arg(long = "number", value_name = "NUMBER")]
     numbers: Vec<String>,
-    /// First day of export on which they may not be used
-    #[arg(long, value_name = "DATE")]
-    from: Date,
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
     #[command(flatten)]
-    server: Server,
+    order: Order,
 }
 
 #[derive(Args, Debug)]
@@ -137,14 +132,8 @@ struct Lift {
     /// The suspension, by the entry of the log that ordered it
     #[arg(value_name = "ENTRY")]
     suspension: u64,
-    /// First day of export on which the licences may be used again
-    #[arg(long, value_name = "DATE")]
-    from: Date,
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
     #[command(flatten)]
-    server: Server,
+    order: Order,
 }
 
 #[derive(Args, Debug)]
@@ -152,14 +141,8 @@ struct End {
     /// Number of the licence
     #[arg(value_name = "NUMBER")]
     number: String,
-    /// First day of export on which it may not be used
-    #[arg(long, value_name = "DATE")]
-    from: Date,
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
     #[command(flatten)]
-    server: Server,
+    order: Order,
 }
 
 impl Licence {
@@ -187,19 +170,18 @@ fn request_id_now(verb: &str) -> String {
     format!("{verb}/{}/{}", System.now_ms(), std::process::id())
 }
 
-fn failed(label: &str, status: &Status) -> Failure {
-    client::failure(label, status)
-}
-
 impl List {
     fn run(self) -> Done {
-        let licences = self.source.licences(v1::ListLicencesRequest {
-            holder: self.holder.unwrap_or_default(),
-            country: self.country.unwrap_or_default(),
-            kind: self.kind.unwrap_or_default(),
-            usable_on: self.usable_on.map(|day| day.to_string()).unwrap_or_default(),
-            ..Default::default()
-        })?;
+        let licences = licences(
+            &self.place,
+            v1::ListLicencesRequest {
+                holder: self.holder.unwrap_or_default(),
+                country: self.country.unwrap_or_default(),
+                kind: self.kind.unwrap_or_default(),
+                usable_on: self.usable_on.map(|day| day.to_string()).unwrap_or_default(),
+                ..Default::default()
+            },
+        )?;
         match self.format {
             Format::Json => {
                 let response = v1::ListLicencesResponse { licences, next_page_token: String::new() };
@@ -211,43 +193,42 @@ impl List {
     }
 }
 
-impl Source {
-    /// All licences that are asked for, page by page.
-    pub fn licences(&self, request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
-        client::runtime()?.block_on(self.pages(request))
-    }
-
-    async fn pages(&self, mut request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
-        request.page_size = 100;
-        let service = self.data.as_deref().map(open).transpose()?;
-        let mut daemon = match &service {
-            Some(_) => None,
-            None => Some(self.daemon().await?),
+/// All licences that are asked for.
+pub fn licences(place: &Place, request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
+    client::runtime()?.block_on(async {
+        let Some(service) = place.folder()? else {
+            return of_daemon(&mut client::licences(place.daemon().await?), request).await;
         };
-        let mut found = Vec::new();
-        loop {
-            let page = match (&service, &mut daemon) {
-                (Some(service), _) => grpc::list_licences(service, &Identity::local(), &request)?,
-                (None, Some(daemon)) => {
-                    let page = daemon.list_licences(request.clone()).await;
-                    page.map_err(|status| failed("licences", &status))?.into_inner()
-                }
-                (None, None) => break,
-            };
-            found.extend(page.licences);
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(found)
-    }
+        pages(request, async |request| Ok(grpc::list_licences(&service, &Identity::local(), request)?)).await
+    })
+}
 
-    async fn daemon(
-        &self,
-    ) -> Result<v1::licence_service_client::LicenceServiceClient<client::Connection>, Failure> {
-        let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
-        Ok(client::licences(client::connect(server).await?))
+/// The same of a daemon.
+async fn of_daemon(
+    daemon: &mut LicenceServiceClient<client::Connection>,
+    request: v1::ListLicencesRequest,
+) -> Result<Vec<v1::HeldLicence>, Failure> {
+    pages(request, async |request| {
+        let page = daemon.list_licences(request.clone()).await;
+        Ok(page.map_err(|status| client::failure("licences", &status))?.into_inner())
+    })
+    .await
+}
+
+/// Page by page.
+async fn pages(
+    mut request: v1::ListLicencesRequest,
+    mut page: impl AsyncFnMut(&v1::ListLicencesRequest) -> Result<v1::ListLicencesResponse, Failure>,
+) -> Result<Vec<v1::HeldLicence>, Failure> {
+    request.page_size = 100;
+    let mut found = Vec::new();
+    loop {
+        let page = page(&request).await?;
+        found.extend(page.licences);
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(found);
+        }
     }
 }
 
@@ -255,11 +236,13 @@ impl Show {
     fn run(self) -> Done {
         let on = self.on.map(|on| on.to_string()).unwrap_or_default();
         let request = v1::GetLicenceRequest { number: self.number, on };
-        let response = match &self.source.data {
-            Some(folder) => grpc::get_licence(&open(folder)?, &Identity::local(), &request)?,
+        let response = match self.place.folder()? {
+            Some(service) => grpc::get_licence(&service, &Identity::local(), &request)?,
             None => client::runtime()?.block_on(async {
-                let found = self.source.daemon().await?.get_licence(request).await;
-                Ok::<_, Failure>(found.map_err(|status| failed("licence show", &status))?.into_inner())
+                let found = client::licences(self.place.daemon().await?).get_licence(request).await;
+                Ok::<_, Failure>(
+                    found.map_err(|status| client::failure("licence show", &status))?.into_inner(),
+                )
             })?,
         };
         match self.format {
@@ -272,7 +255,7 @@ impl Show {
 
 impl Suspend {
     fn run(self) -> Done {
-        let Server { server, format } = self.server;
+        let Order { from, reason, server: Server { server, format } } = self.order;
         let request = v1::SuspendLicencesRequest {
             request_id: request_id_now("suspend"),
             countries: self.countries,
@@ -280,12 +263,14 @@ impl Suspend {
             codes: self.codes,
             holders: self.holders,
             numbers: self.numbers,
-            from: self.from.to_string(),
-            reason: self.reason,
+            from: from.to_string(),
+            reason,
         };
         let response = client::runtime()?.block_on(async {
             let answer = client::licences(client::connect(&server).await?).suspend_licences(request).await;
-            Ok::<_, Failure>(answer.map_err(|status| failed("licence suspend", &status))?.into_inner())
+            Ok::<_, Failure>(
+                answer.map_err(|status| client::failure("licence suspend", &status))?.into_inner(),
+            )
         })?;
         match format {
             Format::Json => print::json(&proto::json(&response, "slagboom.v1.SuspendLicencesResponse")?)?,
@@ -297,16 +282,16 @@ impl Suspend {
 
 impl Lift {
     fn run(self) -> Done {
-        let Server { server, format } = self.server;
+        let Order { from, reason, server: Server { server, format } } = self.order;
         let request = v1::LiftSuspensionRequest {
             request_id: request_id_now("lift"),
             suspension: self.suspension,
-            from: self.from.to_string(),
-            reason: self.reason,
+            from: from.to_string(),
+            reason,
         };
         let response = client::runtime()?.block_on(async {
             let answer = client::licences(client::connect(&server).await?).lift_suspension(request).await;
-            Ok::<_, Failure>(answer.map_err(|status| failed("licence lift", &status))?.into_inner())
+            Ok::<_, Failure>(answer.map_err(|status| client::failure("licence lift", &status))?.into_inner())
         })?;
         match format {
             Format::Json => print::json(&proto::json(&response, "slagboom.v1.LiftSuspensionResponse")?)?,
@@ -318,11 +303,11 @@ impl Lift {
 
 impl End {
     fn run(self, is_revoked: bool) -> Done {
-        let Self { number, from, reason, server: Server { server, format } } = self;
+        let Self { number, order: Order { from, reason, server: Server { server, format } } } = self;
         let (from, request_id) = (from.to_string(), request_id_now("end"));
         let recorded = client::runtime()?.block_on(async {
             let mut licences = client::licences(client::connect(&server).await?);
-            let failed = |status: Status| failed("licence", &status);
+            let failed = |status: Status| client::failure("licence", &status);
             Ok::<_, Failure>(if is_revoked {
                 let request = v1::RevokeLicenceRequest { request_id, number, from, reason };
                 licences.revoke_licence(request).await.map_err(failed)?.into_inner().recorded

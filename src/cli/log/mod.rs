@@ -5,10 +5,8 @@ mod reads;
 mod sample;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use tonic::Status;
 
@@ -17,18 +15,14 @@ use self::reads::Reads;
 use self::sample::Sample;
 use super::exit::{Done, Exit, Failure};
 use super::filter::FilterArgs;
+use super::place::Place;
 use super::{Format, Language, answer, client, print};
-use crate::clock::System;
 use crate::domain::identity::Identity;
 use crate::proto::v1::decision_log_service_client::DecisionLogServiceClient;
 use crate::proto::{self, v1};
 use crate::server::grpc::{self, EvidenceFile};
 use crate::server::limits::PAGE_BYTES_MAX;
 use crate::service::Service;
-use crate::store::Options;
-
-/// Where a daemon listens when nothing else is said.
-pub(super) const SERVER_DEFAULT: &str = "http://127.0.0.1:7443";
 
 /// Reads from a daemon, or from a data folder on which no daemon runs.
 #[derive(Args, Debug)]
@@ -53,12 +47,8 @@ enum Verb {
 
 #[derive(Args, Debug)]
 struct Source {
-    /// Ask the daemon at this address [default: the one of `serve`]
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    server: Option<String>,
-    /// Read this data folder; no daemon may run on it
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -99,19 +89,6 @@ impl Log {
     }
 }
 
-/// Opens a data folder to read from it.
-pub fn open(folder: &Path) -> Result<Service, Failure> {
-    if !folder.exists() {
-        return Err(anyhow!("there is no data folder `{}`", folder.display()).into());
-    }
-    let service = crate::server::open_to_read(&Options::new(folder), Arc::new(System));
-    let service = service.with_context(|| format!("the data folder `{}`", folder.display()))?;
-    for notice in service.notices() {
-        anstream::eprintln!("slagboom: {notice}");
-    }
-    Ok(service)
-}
-
 /// Where decisions are read from.
 enum Records {
     Daemon(DecisionLogServiceClient<client::Connection>),
@@ -120,11 +97,10 @@ enum Records {
 
 impl Source {
     async fn records(&self) -> Result<Records, Failure> {
-        if let Some(folder) = &self.data {
-            return Ok(Records::Folder(Box::new(open(folder)?)));
-        }
-        let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
-        Ok(Records::Daemon(client::log(client::connect(server).await?)))
+        Ok(match self.place.folder()? {
+            Some(service) => Records::Folder(Box::new(service)),
+            None => Records::Daemon(client::log(self.place.daemon().await?)),
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::SERVER_DEFAULT;
 use crate::cli::exit::{Done, Exit};
+use crate::cli::place::SERVER_DEFAULT;
 use crate::cli::{Format, client, print};
 use crate::proto::{self, v1};
 use crate::server::grpc::convert;

@@ -10,9 +10,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::super::exit::{Done, Exit, Failure};
-use super::super::licence::{Source, grouped_amount};
+use super::super::licence::{grouped_amount, licences};
+use super::super::place::Place;
 use super::super::print;
-use crate::clock::{Clock, System};
+use crate::clock::today;
 use crate::domain::code::{CodeScope, ControlCode, Relation};
 use crate::domain::name;
 use crate::proto::v1;
@@ -25,7 +26,7 @@ const BAR_WIDTH: i64 = 24;
 #[derive(Args, Debug)]
 pub struct Licences {
     #[command(flatten)]
-    source: Source,
+    place: Place,
     /// How the rows are grouped
     #[arg(long, value_enum, default_value_t)]
     by: By,
@@ -102,10 +103,7 @@ struct Sum<'a> {
 
 impl Licences {
     pub fn run(self) -> Done {
-        let at = match self.at {
-            Some(at) => at,
-            None => jiff::Timestamp::from_millisecond(System.now_ms())?.in_tz("Europe/Amsterdam")?.date(),
-        };
+        let at = self.at.map_or_else(today, Ok)?;
         let scopes = self.codes.iter().map(|code| {
             let no_code = |fault| Failure::new(Exit::Usage, anyhow!("--eccn {code}: {fault}"));
             code.parse::<CodeScope>().map_err(no_code)
@@ -117,9 +115,8 @@ impl Licences {
             kind: self.kind.clone().unwrap_or_default(),
             ..Default::default()
         };
-        let all = self.source.licences(request.clone())?;
-        let usable =
-            self.source.licences(v1::ListLicencesRequest { usable_on: at.to_string(), ..request })?;
+        let all = licences(&self.place, request.clone())?;
+        let usable = licences(&self.place, v1::ListLicencesRequest { usable_on: at.to_string(), ..request })?;
         let usable: BTreeSet<&str> =
             usable.iter().filter_map(|held| held.licence.as_ref()).map(|licence| &*licence.number).collect();
         let mut rows: BTreeMap<String, Sum<'_>> = BTreeMap::new();
