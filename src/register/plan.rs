@@ -7,10 +7,10 @@ use thiserror::Error;
 use super::apply::Register;
 use super::event::{Drawn, Event, Lift, Release, Revocation, Shipment, SuspensionOrder};
 use super::held::{Reservation, Standing};
-use super::suspension::Suspension;
+use super::suspension::{Suspension, check_reason};
 use super::text::LicenceText;
 use crate::domain::money::Currency;
-use crate::domain::request::FieldViolation;
+use crate::domain::request::{FieldViolation, Violations};
 use crate::engine::Hold;
 
 /// A line of goods that has left.
@@ -255,7 +255,9 @@ impl Register {
 }
 
 fn reason(text: &str) -> Result<(), Denied> {
-    if text.trim().is_empty() { Err(field("reason", "REQUIRED", "must say why".to_owned())) } else { Ok(()) }
+    let mut violations = Violations::default();
+    check_reason(text, &mut violations);
+    violations.or(()).map_err(Denied::Fields)
 }
 
 fn field(field: &str, reason: &'static str, description: String) -> Denied {

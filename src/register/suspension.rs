@@ -67,9 +67,7 @@ impl Suspension {
         if let Some(at) = holders.iter().position(|holder| holder.is_empty()) {
             violations.add(format!("holders[{at}]"), "NAME", "holds no letter and no digit");
         }
-        if order.reason.trim().is_empty() || order.reason.len() > TEXT_BYTES_MAX {
-            violations.add("reason", "REQUIRED", format!("must say why, in 1 to {TEXT_BYTES_MAX} bytes"));
-        }
+        check_reason(&order.reason, &mut violations);
         let criteria = [&order.countries, &order.kinds, &order.codes, &order.holders, &order.numbers];
         if criteria.iter().all(|criterion| criterion.is_empty()) {
             violations.add(
@@ -122,5 +120,12 @@ impl Suspension {
     #[must_use]
     pub fn why(&self) -> String {
         format!("it is suspended since {} (entry {} of the log)", self.order.from, self.sequence)
+    }
+}
+
+/// Every order says why, in a text that has an end.
+pub(super) fn check_reason(reason: &str, violations: &mut Violations) {
+    if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
+        violations.add("reason", "REQUIRED", format!("must say why, in 1 to {TEXT_BYTES_MAX} bytes"));
     }
 }
