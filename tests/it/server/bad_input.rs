@@ -11,20 +11,10 @@ use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuer
 use tonic_types::StatusExt;
 
 use super::answers::outcome_of;
-use crate::support::{TestServer, block_on, check, request};
+use crate::support::{TestServer, block_on, check, fields, request};
 
 const CHECK: &str = "/slagboom.v1.ExportControlService/CheckExport";
 const STREAM: &str = "/slagboom.v1.ExportControlService/CheckExports";
-
-/// The fields that a refusal names, sorted.
-fn fields(refused: &Status) -> Vec<String> {
-    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
-    assert_eq!(refused.get_details_error_info().unwrap().reason, "INVALID_REQUEST");
-    let bad = refused.get_details_bad_request().unwrap();
-    let mut fields: Vec<String> = bad.field_violations.into_iter().map(|violation| violation.field).collect();
-    fields.sort();
-    fields
-}
 
 fn refused(server: &TestServer, request: v1::CheckExportRequest) -> Status {
     block_on(check(server, request)).unwrap_err()

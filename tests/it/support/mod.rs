@@ -21,6 +21,7 @@ use slagboom::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
+use tonic_types::StatusExt;
 
 use v1::{
     decision_log_service_client::DecisionLogServiceClient,
@@ -273,6 +274,16 @@ pub async fn check(
 ) -> Result<v1::Decision, tonic::Status> {
     let response = server.control().await.check_export(request).await?;
     Ok(response.into_inner().decision.expect("an answer has a decision"))
+}
+
+/// The fields that a refusal names, sorted.
+pub fn fields(refused: &tonic::Status) -> Vec<String> {
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused:?}");
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "INVALID_REQUEST");
+    let bad = refused.get_details_bad_request().unwrap();
+    let mut fields: Vec<String> = bad.field_violations.into_iter().map(|violation| violation.field).collect();
+    fields.sort();
+    fields
 }
 
 /// Copies a folder with all in it.
