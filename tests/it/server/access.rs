@@ -15,6 +15,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use v1::decision_log_service_client::DecisionLogServiceClient;
 use v1::export_control_service_client::ExportControlServiceClient;
+use v1::licence_service_client::LicenceServiceClient;
 
 use crate::support::{NOON_MS, Setup, TestServer, block_on, request};
 
@@ -247,6 +248,62 @@ fn a_bound_caller_asks_for_its_exporters_and_sees_no_others() {
         let entries = v1::ReadEntriesRequest::default();
         let refused = log.read_entries(bearing(token, entries)).await.unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "WHOLE_LOG");
+    });
+}
+
+#[test]
+fn licences_and_reservations_of_other_exporters_are_not_there_for_a_bound_caller() {
+    let (guarded, (bound, free)) = Guarded::start(|file| {
+        let roles = [Role::Erp, Role::LicenceAdmin];
+        (issue(file, "bound", &roles, Some(&["Ander BV"])), issue(file, "free", &roles, None))
+    });
+    block_on(async {
+        let mut licences = LicenceServiceClient::new(guarded.server.channel().await);
+        let mut control = ExportControlServiceClient::new(guarded.server.channel().await);
+        let (bound, token) = (Some(bound.token.reveal()), Some(free.token.reveal()));
+        let record = || v1::RecordLicenceRequest {
+            request_id: "r".to_owned(),
+            licence: Some(crate::register::licence("NL-1")),
+        };
+        let refused = licences.record_licence(bearing(bound, record())).await.unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "EXPORTER_NOT_THEIRS");
+        licences.record_licence(bearing(token, record())).await.unwrap();
+        let asked = crate::register::order("a", "1", "1.00");
+        let decision = guarded.check(&free, asked).await.unwrap();
+        let size = guarded.server.service.size();
+
+        let by_number =
+            |number: &str| v1::GetLicenceRequest { number: number.to_owned(), ..Default::default() };
+        assert!(licences.get_licence(bearing(token, by_number("NL-1"))).await.is_ok());
+        let theirs = licences.get_licence(bearing(bound, by_number("NL-1"))).await.unwrap_err();
+        let no_such = licences.get_licence(bearing(bound, by_number("NL-2"))).await.unwrap_err();
+        assert_eq!(theirs.code(), no_such.code());
+        assert_eq!(theirs.message().replace("NL-1", "N"), no_such.message().replace("NL-2", "N"));
+        let listed =
+            licences.list_licences(bearing(bound, v1::ListLicencesRequest::default())).await.unwrap();
+        assert!(listed.into_inner().licences.is_empty());
+        let revoke = |number: &str| v1::RevokeLicenceRequest {
+            request_id: format!("revoke/{number}"),
+            number: number.to_owned(),
+            from: "2022-03-01".to_owned(),
+            reason: "not mine".to_owned(),
+        };
+        let theirs = licences.revoke_licence(bearing(bound, revoke("NL-1"))).await.unwrap_err();
+        let no_such = licences.revoke_licence(bearing(bound, revoke("NL-2"))).await.unwrap_err();
+        assert_eq!(theirs.message().replace("NL-1", "N"), no_such.message().replace("NL-2", "N"));
+        let confirm = crate::register::shipment("s", &decision, "1", "1.00");
+        assert_eq!(
+            control.confirm_shipment(bearing(bound, confirm)).await.unwrap_err().code(),
+            Code::NotFound
+        );
+        let release = v1::ReleaseReservationRequest {
+            request_id: "x".to_owned(),
+            decision_id: decision.decision_id.clone(),
+            reason: "not mine".to_owned(),
+        };
+        let refused = control.release_reservation(bearing(bound, release)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound);
+        assert_eq!(guarded.server.service.size(), size, "nothing was recorded");
     });
 }
 
