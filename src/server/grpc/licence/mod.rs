@@ -1,0 +1,224 @@
+//! `LicenceService`, and the messages about reservations: the register of licences on the wire.
+
+mod read;
+mod told;
+
+use std::sync::Arc;
+
+use prost::{Message, bytes::Bytes};
+use tonic::{Request, Response, Status};
+
+pub use self::{read::licence_text, told::licence_message};
+use self::{
+    read::{Fields, filter, revocation},
+    told::{held, recorded, suspended},
+};
+pub(super) use self::{
+    read::{confirmation, release},
+    told::{confirmed, released},
+};
+use super::{read, status::status};
+use crate::{
+    domain::{
+        identity::Identity,
+        request::{FieldViolation, REQUEST_ID_MAX, Violations, is_request_id},
+    },
+    proto::v1::{self, licence_service_server},
+    register::{Lift, Suspension, SuspensionOrder},
+    server::gate::{Gate, method},
+    service::{Command, Noted, Order, Refusal, Service},
+};
+
+/// The service.
+#[derive(Clone)]
+pub struct LicenceRegister {
+    service: Arc<Service>,
+    gate: Gate,
+}
+
+impl LicenceRegister {
+    /// The service.
+    #[must_use]
+    pub const fn new(service: Arc<Service>, gate: Gate) -> Self {
+        Self { service, gate }
+    }
+
+    async fn note(
+        &self,
+        caller: &Arc<Identity>,
+        request_id: &str,
+        message: &impl Message,
+        order: Result<Order, Vec<FieldViolation>>,
+    ) -> Result<Noted, Status> {
+        note(&self.service, command(caller, request_id, message.encode_to_vec().into(), order)).await
+    }
+}
+
+/// A command with a good id, or everything that is wrong with it.
+pub(super) fn command(
+    caller: &Arc<Identity>,
+    request_id: &str,
+    bytes: Bytes,
+    order: Result<Order, Vec<FieldViolation>>,
+) -> Result<Command, Refusal> {
+    let mut violations = Violations::default();
+    if request_id.is_empty() || !is_request_id(request_id) {
+        let why = format!("is not 1 to {REQUEST_ID_MAX} printable ASCII characters without spaces");
+        violations.add("request_id", "REQUEST_ID", why);
+    }
+    let order = match order {
+        Ok(order) => Some(order),
+        Err(others) => {
+            violations.extend(others);
+            None
+        }
+    };
+    let order = violations.or_given_up(order).map_err(Refusal::InvalidRequest)?;
+    Ok(Command { caller: caller.clone(), request_id: request_id.to_owned(), order, bytes })
+}
+
+/// Has a command recorded.
+pub(super) async fn note(service: &Service, command: Result<Command, Refusal>) -> Result<Noted, Status> {
+    let noted = match command {
+        Ok(command) => service.command(command).await,
+        Err(refusal) => Err(refusal),
+    };
+    noted.map_err(|refusal| status(&refusal))
+}
+
+/// A page of licences, as `ListLicences` tells it.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`].
+pub fn list_licences(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ListLicencesRequest,
+) -> Result<v1::ListLicencesResponse, Refusal> {
+    let filter = filter(request)?;
+    let page = service.licences(reader, &filter, request.page_size, &request.page_token)?;
+    let (register, on) = (service.register(), filter.usable_on.unwrap_or_else(|| service.today()));
+    Ok(v1::ListLicencesResponse {
+        licences: page.items.iter().map(|found| held(&register, found, on)).collect(),
+        next_page_token: page.next_page_token,
+    })
+}
+
+/// One licence, as `GetLicence` tells it.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`], [`Refusal::Denied`] where there is none.
+pub fn get_licence(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::GetLicenceRequest,
+) -> Result<v1::GetLicenceResponse, Refusal> {
+    let mut fields = Fields::default();
+    let on = if request.on.is_empty() { service.today() } else { fields.date("on", &request.on) };
+    let on = fields.or(on).map_err(Refusal::InvalidRequest)?;
+    let found = service.licence(reader, request.number.trim())?;
+    Ok(v1::GetLicenceResponse { licence: Some(held(&service.register(), &found, on)) })
+}
+
+#[tonic::async_trait]
+impl licence_service_server::LicenceService for LicenceRegister {
+    async fn record_licence(
+        &self,
+        request: Request<v1::RecordLicenceRequest>,
+    ) -> Result<Response<v1::RecordLicenceResponse>, Status> {
+        let pass = self.gate.admit(&request, method::RECORD_LICENCE)?;
+        let request = request.into_inner();
+        let text = licence_text(request.licence.clone().unwrap_or_default());
+        let order = text.parse().map(|_| Order::Record(text)).map_err(|violations| {
+            let of_licence = |violation: FieldViolation| FieldViolation {
+                field: format!("licence.{}", violation.field),
+                ..violation
+            };
+            violations.into_iter().map(of_licence).collect()
+        });
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::RecordLicenceResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn get_licence(
+        &self,
+        request: Request<v1::GetLicenceRequest>,
+    ) -> Result<Response<v1::GetLicenceResponse>, Status> {
+        let pass = self.gate.admit(&request, method::GET_LICENCE)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| get_licence(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    async fn list_licences(
+        &self,
+        request: Request<v1::ListLicencesRequest>,
+    ) -> Result<Response<v1::ListLicencesResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIST_LICENCES)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_licences(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    async fn suspend_licences(
+        &self,
+        request: Request<v1::SuspendLicencesRequest>,
+    ) -> Result<Response<v1::SuspendLicencesResponse>, Status> {
+        let pass = self.gate.admit(&request, method::SUSPEND_LICENCES)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let from = fields.date("from", &request.from);
+        let order = SuspensionOrder {
+            countries: request.countries.clone(),
+            kinds: request.kinds.clone(),
+            codes: request.codes.clone(),
+            holders: request.holders.clone(),
+            numbers: request.numbers.clone(),
+            from,
+            ordered_on: self.service.today(),
+            reason: request.reason.clone(),
+        };
+        if let Err(violations) = Suspension::parse(0, order.clone()) {
+            fields.extend(violations);
+        }
+        let order = fields.or(Order::Suspend(order));
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        read(&self.service, move |service| Ok(suspended(service, &noted))).await.map(Response::new)
+    }
+
+    async fn lift_suspension(
+        &self,
+        request: Request<v1::LiftSuspensionRequest>,
+    ) -> Result<Response<v1::LiftSuspensionResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIFT_SUSPENSION)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let from = fields.date("from", &request.from);
+        let lift = Lift { suspension: request.suspension, from, reason: request.reason.clone() };
+        let order = fields.or(Order::Lift(lift));
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::LiftSuspensionResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn revoke_licence(
+        &self,
+        request: Request<v1::RevokeLicenceRequest>,
+    ) -> Result<Response<v1::RevokeLicenceResponse>, Status> {
+        let pass = self.gate.admit(&request, method::REVOKE_LICENCE)?;
+        let request = request.into_inner();
+        let order = revocation(&request.number, &request.from, &request.reason).map(Order::Revoke);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::RevokeLicenceResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn return_licence(
+        &self,
+        request: Request<v1::ReturnLicenceRequest>,
+    ) -> Result<Response<v1::ReturnLicenceResponse>, Status> {
+        let pass = self.gate.admit(&request, method::RETURN_LICENCE)?;
+        let request = request.into_inner();
+        let order = revocation(&request.number, &request.from, &request.reason).map(Order::Return);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::ReturnLicenceResponse { recorded: Some(recorded(&noted)) }))
+    }
+}

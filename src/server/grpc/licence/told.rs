@@ -1,0 +1,178 @@
+//! The register as messages.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use crate::{
+    domain::{licence::LicenceLine, money::Currency},
+    proto::v1,
+    register::{Event, Held, LicenceStanding, LicenceText, Register, Reservation, Suspension},
+    server::grpc::convert,
+    service::{Noted, Service},
+};
+
+/// Most reservations that the answer to a suspension names.
+const RESERVATIONS_NAMED_MAX: usize = 1_000;
+
+/// The answer to a confirmation.
+pub(in crate::server::grpc) fn confirmed(noted: &Noted) -> v1::ConfirmShipmentResponse {
+    let (drawn, incident) = match &noted.event {
+        Event::ShipmentConfirmed(shipment) => (shipment.drawn.as_slice(), shipment.incident.clone()),
+        _ => (&[][..], None),
+    };
+    let written_off = drawn.iter().map(|drawn| v1::WrittenOff {
+        line: drawn.goods_line,
+        licence: drawn.licence.clone(),
+        licence_line: drawn.licence_line,
+        quantity: drawn.quantity.to_string(),
+        value: drawn.value.to_string(),
+    });
+    v1::ConfirmShipmentResponse {
+        sequence: noted.sequence,
+        recorded_at: Some(convert::timestamp(noted.time_ms)),
+        answered_from_record: noted.from_record,
+        written_off: written_off.collect(),
+        incident: incident.unwrap_or_default(),
+    }
+}
+
+/// The answer to a release.
+pub(in crate::server::grpc) fn released(noted: &Noted) -> v1::ReleaseReservationResponse {
+    v1::ReleaseReservationResponse {
+        sequence: noted.sequence,
+        recorded_at: Some(convert::timestamp(noted.time_ms)),
+        answered_from_record: noted.from_record,
+    }
+}
+
+pub(super) fn recorded(noted: &Noted) -> v1::Recorded {
+    v1::Recorded {
+        sequence: noted.sequence,
+        recorded_at: Some(convert::timestamp(noted.time_ms)),
+        answered_from_record: noted.from_record,
+    }
+}
+
+/// A licence as text, as a message.
+#[must_use]
+pub fn licence_message(text: LicenceText) -> v1::Licence {
+    v1::Licence {
+        number: text.number,
+        kind: text.kind,
+        holder: text.holder,
+        authority: text.authority.unwrap_or_default(),
+        issued: text.issued.unwrap_or_default(),
+        valid_from: text.valid_from.unwrap_or_default(),
+        valid_until: text.valid_until.unwrap_or_default(),
+        destinations: text.destinations,
+        end_users: text.end_users.unwrap_or_default(),
+        consignees: text.consignees.unwrap_or_default(),
+        end_use: text.end_use.unwrap_or_default(),
+        conditions: text.conditions,
+        lines: text
+            .lines
+            .into_iter()
+            .map(|line| v1::LicenceLine {
+                line: line.line,
+                code: line.code,
+                list_version: line.list_version.unwrap_or_default(),
+                description: line.description.unwrap_or_default(),
+                quantity: line.quantity.unwrap_or_default(),
+                unit: line.unit.unwrap_or_default(),
+                value: line.value.unwrap_or_default(),
+                currency: line.currency.unwrap_or_default(),
+            })
+            .collect(),
+    }
+}
+
+pub(super) fn held(register: &Register, held: &Held, on: Date) -> v1::HeldLicence {
+    let (status, status_from) = match held.standing {
+        LicenceStanding::Active => ("active", None),
+        LicenceStanding::Revoked(from) => ("revoked", Some(from)),
+        LicenceStanding::Returned(from) => ("returned", Some(from)),
+    };
+    let hits = |suspension: &&Suspension| {
+        suspension.holds.contains(on)
+            && suspension.concerns(&held.terms)
+            && held.terms.lines.iter().any(|line| suspension.concerns_line(line))
+    };
+    v1::HeldLicence {
+        licence: Some(licence_message(held.text())),
+        sequence: held.sequence,
+        status: status.to_owned(),
+        status_from: status_from.map(|from| from.to_string()).unwrap_or_default(),
+        balances: held.lines().map(|(line, balance)| self::balance(line, balance)).collect(),
+        suspensions: register.suspensions().filter(hits).map(suspension).collect(),
+    }
+}
+
+fn balance(line: &LicenceLine, balance: &crate::register::Balance) -> v1::LicenceBalance {
+    let left =
+        |cap: Option<Decimal>, used: Decimal| cap.map(|cap| (cap - used).to_string()).unwrap_or_default();
+    v1::LicenceBalance {
+        line: line.line,
+        confirmed_quantity: balance.confirmed_quantity.to_string(),
+        confirmed_value: balance.confirmed_value.to_string(),
+        reserved_quantity: balance.reserved_quantity.to_string(),
+        reserved_value: balance.reserved_value.to_string(),
+        available_quantity: left(line.cap_quantity, balance.used_quantity()),
+        available_value: left(line.cap_value, balance.used_value()),
+    }
+}
+
+fn suspension(suspension: &Suspension) -> v1::Suspension {
+    let order = &suspension.order;
+    v1::Suspension {
+        suspension: suspension.sequence,
+        countries: order.countries.clone(),
+        kinds: order.kinds.clone(),
+        codes: order.codes.clone(),
+        holders: order.holders.clone(),
+        numbers: order.numbers.clone(),
+        from: order.from.to_string(),
+        until: suspension.holds.until.map(|until| until.to_string()).unwrap_or_default(),
+        reason: order.reason.clone(),
+    }
+}
+
+fn amounts(of: &BTreeMap<Currency, Decimal>) -> Vec<v1::Amount> {
+    let amount = |(currency, value): (&Currency, &Decimal)| v1::Amount {
+        value: value.to_string(),
+        currency: currency.code().to_owned(),
+    };
+    of.iter().map(amount).collect()
+}
+
+fn affected_reservation(service: &Service, reservation: &Reservation) -> v1::AffectedReservation {
+    let mut licences: Vec<String> = reservation.parts.iter().map(|part| part.licence.to_string()).collect();
+    licences.sort_unstable();
+    licences.dedup();
+    let mut values: BTreeMap<Currency, Decimal> = BTreeMap::new();
+    for part in &reservation.parts {
+        *values.entry(part.currency).or_default() += part.value;
+    }
+    v1::AffectedReservation {
+        decision_id: service.id_of(reservation.sequence).map(|id| id.to_string()).unwrap_or_default(),
+        licences,
+        values: amounts(&values),
+        reserved_until: reservation.until.to_string(),
+    }
+}
+
+/// What came of a suspension: the entry, and what it stops.
+pub(super) fn suspended(service: &Service, noted: &Noted) -> v1::SuspendLicencesResponse {
+    let register = service.register();
+    let affected = register.affected(noted.sequence).unwrap_or_default();
+    let named = affected.reservations.iter().take(RESERVATIONS_NAMED_MAX);
+    v1::SuspendLicencesResponse {
+        recorded: Some(recorded(noted)),
+        licences: affected.licences,
+        reservations: named.map(|reservation| affected_reservation(service, reservation)).collect(),
+        reservation_count: affected.reservations.len() as u64,
+        unusable: amounts(&affected.unusable),
+        reserved: amounts(&affected.reserved),
+    }
+}
