@@ -74,7 +74,7 @@ pub fn parse_given(doc: &GivenDoc) -> Result<Given, Vec<FieldViolation>> {
         });
     }
     given.standing.registrations =
-        doc.registered_general_authorisations.iter().map(|name| name.as_str().into()).collect();
+        doc.registered_general_authorisations.iter().map(|name| (name.as_str().into(), None)).collect();
     given.standing.rates = parser.rates(doc);
     for (at, clearance) in doc.clearances.iter().enumerate() {
         let path = format!("given.clearances[{at}]");

@@ -1,6 +1,7 @@
 //! Licences and the rest of what a decision may rest on beside law: the state of the exporter's papers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -25,6 +26,12 @@ pub enum LicenceKind {
     Transfer,
     /// Individual or global, for one project (2021/821 Art 12(3)): up to four years.
     Project,
+    /// Goods that only pass through (2021/821 Art 7).
+    Transit,
+    /// A general authorisation of the Union (2021/821 Annex II): published, and registered for rather than granted.
+    UnionGeneral,
+    /// A general authorisation of a member state, likewise.
+    NationalGeneral,
 }
 
 /// The standing of a licence, apart from suspensions by criterion.
@@ -117,17 +124,18 @@ pub struct Clearance {
     pub valid: Period,
 }
 
-/// Exchange rates by currency and day: euro for one unit.
+/// Exchange rates by currency and day: euro for one unit. Copies share the table.
 #[derive(Clone, Debug, Default)]
-pub struct ExchangeRates(BTreeMap<(Currency, Date), Decimal>);
+pub struct ExchangeRates(Arc<BTreeMap<(Currency, Date), Decimal>>);
 
 /// What a decision may rest on beside law.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     /// Licences of the exporter.
     pub licences: Vec<Licence>,
-    /// General authorisations for which the exporter is registered.
-    pub registrations: BTreeSet<Box<str>>,
+    /// General authorisations for which the exporter is registered on the day of the export; with why not to be used,
+    /// where people have suspended them.
+    pub registrations: BTreeMap<Box<str>, Option<Box<str>>>,
     /// Rates.
     pub rates: ExchangeRates,
     /// Releases.
@@ -142,8 +150,23 @@ pub struct Standing {
 
 impl LicenceKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Individual, Self::Global, Self::Project, Self::Military, Self::Transfer, Self::Sanctions];
+    pub const ALL: [Self; 9] = [
+        Self::Individual,
+        Self::Global,
+        Self::Project,
+        Self::Military,
+        Self::Transfer,
+        Self::Transit,
+        Self::Sanctions,
+        Self::UnionGeneral,
+        Self::NationalGeneral,
+    ];
+
+    /// Is it published for everybody, so that exporters register for it and nothing is drawn?
+    #[must_use]
+    pub const fn is_general(self) -> bool {
+        matches!(self, Self::UnionGeneral | Self::NationalGeneral)
+    }
 
     /// As files write it.
     #[must_use]
@@ -155,6 +178,9 @@ impl LicenceKind {
             Self::Sanctions => "sanctions",
             Self::Transfer => "transfer",
             Self::Project => "project",
+            Self::Transit => "transit",
+            Self::UnionGeneral => "union_general",
+            Self::NationalGeneral => "national_general",
         }
     }
 
@@ -182,12 +208,29 @@ impl LicenceStatus {
 impl ExchangeRates {
     /// Records a rate.
     pub fn insert(&mut self, currency: Currency, date: Date, eur_per_unit: Decimal) {
-        self.0.insert((currency, date), eur_per_unit);
+        Arc::make_mut(&mut self.0).insert((currency, date), eur_per_unit);
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All rates, by currency and day.
+    pub fn iter(&self) -> impl Iterator<Item = (Currency, Date, Decimal)> {
+        self.0.iter().map(|((currency, date), rate)| (*currency, *date, *rate))
+    }
+
+    /// The rate as it was recorded for that day.
+    #[must_use]
+    pub fn recorded(&self, currency: Currency, date: Date) -> Option<Decimal> {
+        self.0.get(&(currency, date)).copied()
     }
 
     /// Euro for one unit on that day; never a neighbouring day's, never 1 for another currency.
     #[must_use]
     pub fn eur_per_unit(&self, currency: Currency, date: Date) -> Option<Decimal> {
-        if currency == Currency::euro() { Some(Decimal::ONE) } else { self.0.get(&(currency, date)).copied() }
+        if currency == Currency::euro() { Some(Decimal::ONE) } else { self.recorded(currency, date) }
     }
 }

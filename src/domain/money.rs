@@ -67,6 +67,17 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
     parse_digits(text, FRACTION_DIGITS_MAX)
 }
 
+/// Reads a decimal with an optional `-` before it.
+///
+/// # Errors
+/// [`AmountError`] as [`parse_decimal`], but for the sign.
+pub fn parse_signed(text: &str) -> Result<Decimal, AmountError> {
+    match text.strip_prefix('-') {
+        Some(digits) => parse_decimal(digits).map(|amount| -amount),
+        None => parse_decimal(text),
+    }
+}
+
 fn parse_digits(text: &str, fraction_digits_max: usize) -> Result<Decimal, AmountError> {
     let clipped = || text.chars().take(40).collect::<String>();
     let (sign, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
@@ -216,6 +227,15 @@ mod tests {
         assert!(parse_decimal("0.007758289").is_err());
         assert!(parse_rate("0.0000000000001").is_err());
         assert!(matches!(parse_rate("0.0"), Err(AmountError::Zero(_))));
+    }
+
+    #[test]
+    fn a_change_may_be_below_zero() {
+        assert_eq!(parse_signed("-10.50").unwrap().to_string(), "-10.50");
+        assert_eq!(parse_signed("3").unwrap(), Decimal::from(3));
+        for text in ["--1", "-", "+1", "", "-1e3", "- 1"] {
+            assert!(parse_signed(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct WordEntry {
     pub military: bool,
     /// Counts as use in weapons of mass destruction.
     pub wmd: bool,
+    /// Goods only pass through.
+    pub transit: bool,
     /// Says that the fact is not known.
     pub unknown: bool,
     /// Knowledge of it is a red flag for listed goods.

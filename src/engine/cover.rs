@@ -8,7 +8,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::decision::Allocation;
 use crate::domain::code::Classification;
 use crate::domain::export::{GoodsLine, ProposedExport, Role};
-use crate::domain::licence::{ExchangeRates, Licence, LicenceLine, LicenceStatus, LicensedGoods};
+use crate::domain::licence::{
+    ExchangeRates, Licence, LicenceKind, LicenceLine, LicenceStatus, LicensedGoods,
+};
 use crate::domain::money::Currency;
 use crate::domain::outcome::Authorisation;
 use crate::rulebook::model::Rule;
@@ -49,6 +51,8 @@ pub(super) struct Draw<'a> {
     pub(super) drawn: &'a Drawn,
     /// Listed goods that stay inside the customs territory of the Union.
     pub(super) within_union: bool,
+    /// Goods that only pass through.
+    pub(super) is_transit: bool,
     /// Rules that suspend licences for this line.
     pub(super) suspensions: &'a [&'a Rule],
 }
@@ -60,7 +64,11 @@ impl Draw<'_> {
         let is_transfer = self.within_union
             && duty == Authorisation::Military
             && Authorisation::Transfer.accepts(licence.kind);
-        if !duty.accepts(licence.kind) && !is_transfer {
+        // What passes through asks for what its goods ask for, and a licence for transit answers that (2021/821 Art 7).
+        let is_transit = self.is_transit
+            && licence.kind == LicenceKind::Transit
+            && matches!(duty, Authorisation::DualUse | Authorisation::Military);
+        if !duty.accepts(licence.kind) && !is_transfer && !is_transit {
             return Cover::No(format!(
                 "a licence of kind {} does not answer this duty",
                 licence.kind.as_str()

@@ -195,9 +195,12 @@ impl Settler<'_> {
             if !work.findings.iter().any(satisfies) {
                 continue;
             }
-            let registered =
-                !permit.registration || self.standing.registrations.contains(&permit.authorisation);
-            let why_not = offer.against.or((!registered).then_some("the exporter is not registered for it"));
+            let unregistered = match self.standing.registrations.get(&permit.authorisation) {
+                Some(suspended) => suspended.as_deref(),
+                None if permit.registration => Some("the exporter is not registered for it"),
+                None => None,
+            };
+            let why_not = offer.against.or(unregistered);
             if let Some(why_not) = why_not {
                 work.considered
                     .push(Considered { what: permit.authorisation.clone(), why_not: why_not.into() });
@@ -291,6 +294,12 @@ impl Settler<'_> {
             rates: &self.standing.rates,
             drawn,
             within_union: work.assessed.intra_union,
+            is_transit: self
+                .book
+                .vocabulary
+                .activities
+                .entry(self.export.activity)
+                .is_some_and(|activity| activity.transit),
             suspensions: &suspensions,
         };
         let mut best: Option<(Preference, usize, usize, Allocation)> = None;

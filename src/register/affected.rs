@@ -31,7 +31,7 @@ impl Register {
         let mut affected = Affected::default();
         for held in self.licences() {
             let from = suspension.order.from;
-            if !suspension.concerns(&held.terms) || held.fault_on(from).is_some() {
+            if !suspension.concerns(held.terms_on(from)) || held.fault_on(from).is_some() {
                 continue;
             }
             let mut is_hit = false;
@@ -59,8 +59,8 @@ impl Register {
 
     fn stops(&self, suspension: &Suspension, reservation: &Reservation, part: &Hold) -> bool {
         let held = self.licence(&part.licence);
-        let line = held.and_then(|held| held.terms.lines.iter().find(|line| line.line == part.licence_line));
+        let line = held.and_then(|held| held.line(part.licence_line));
         let hit = held.zip(line).zip(reservation.country);
-        hit.is_some_and(|((held, line), country)| suspension.meets(&held.terms, line, country))
+        hit.is_some_and(|((held, (line, _)), country)| suspension.meets(held.terms(), line, country))
     }
 }

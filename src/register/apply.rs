@@ -8,8 +8,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use thiserror::Error;
 
-use super::event::{Drawn, Event, Revocation};
+use super::correction::Correction;
+use super::event::{Amendment, Drawn, Event, Revocation};
 use super::held::{Balance, Held, Reservation, Standing};
+use super::rates::Rates;
+use super::registration::Registered;
 use super::suspension::Suspension;
 use super::text::LicenceText;
 use crate::domain::code::Classification;
@@ -29,7 +32,17 @@ pub struct Register {
     reservations: OrdMap<u64, Arc<Reservation>>,
     /// When reservations run out.
     due: OrdSet<(Date, u64)>,
+    pub(super) rates: Rates,
+    /// By normalised name of the exporter and authorisation.
+    pub(super) registrations: OrdMap<(Box<str>, Box<str>), Registered>,
+    /// Corrections that wait for approval, by the entry that proposed them.
+    pub(super) proposals: OrdMap<u64, Correction>,
+    /// What of a shipment and a line of licences was reversed: licence, quantity and value.
+    pub(super) reversals: HashMap<(u64, u32), Vector<Reversed>>,
 }
+
+/// Licence, quantity and value.
+type Reversed = (Box<str>, Decimal, Decimal);
 
 /// What licences are looked up by: the first bytes of the entry of a code, or zeros for goods on no list. Entries are
 /// shorter; a longer one would find too much, and what is found is tested in full.
@@ -52,6 +65,9 @@ pub enum ApplyError {
     /// No licence has this number, or the licence has no such line.
     #[error("no licence `{0}` with such a line is recorded")]
     Unknown(String),
+    /// No correction was proposed by this entry, or it is done.
+    #[error("entry {0} proposes no correction that waits")]
+    NoProposal(u64),
     /// No suspension was ordered by this entry.
     #[error("entry {0} orders no suspension")]
     NoSuspension(u64),
@@ -61,10 +77,10 @@ pub enum ApplyError {
 }
 
 impl Register {
-    /// Does it hold no licence, so that it has nothing for any export?
+    /// Has it nothing for any export: no licence, no registration, no rate?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.licences.is_empty()
+        self.licences.is_empty() && self.registrations.is_empty() && self.rates().is_empty()
     }
 
     /// The licence of this number.
@@ -112,6 +128,11 @@ impl Register {
     pub fn apply(&mut self, sequence: u64, event: &Event) -> Result<(), ApplyError> {
         match event {
             Event::LicenceRecorded(text) => self.record(sequence, text)?,
+            Event::LicenceAmended(amendment) => self.amend(sequence, amendment)?,
+            Event::RatesSet(table) => self.set_rates(sequence, table)?,
+            Event::GeneralAuthorisationRegistered(registration) => self.register(sequence, registration)?,
+            Event::CorrectionProposed(correction) => self.propose(sequence, correction),
+            Event::CorrectionApproved(approval) => self.correct(approval)?,
             Event::LicencesSuspended(order) => {
                 let suspension = Suspension::parse(sequence, order.clone())
                     .map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
@@ -170,16 +191,34 @@ impl Register {
             return Err(ApplyError::Known(terms.number.into()));
         }
         let number: Number = (&*terms.number).into();
-        let of_holder = self.by_holder.entry(terms.holder.clone()).or_default();
-        for line in &terms.lines {
-            for user in users(&terms) {
-                of_holder.insert((root_of(&line.goods), user, number.clone()));
-            }
-        }
+        self.find_by(&number, &terms);
         let held = Held::new(sequence, text, terms);
         self.in_order.insert(sequence, number.clone());
         self.licences.insert(number, Arc::new(held));
         Ok(())
+    }
+
+    fn amend(&mut self, sequence: u64, amendment: &Amendment) -> Result<(), ApplyError> {
+        let terms = amendment.licence.parse();
+        let terms =
+            terms.map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+        let number: Number = (&*terms.number).into();
+        // What only an earlier version is found by stays: what is found is tested in full.
+        self.find_by(&number, &terms);
+        let held = self.licences.get_mut(&number);
+        let held = held.ok_or_else(|| ApplyError::Unknown(number.as_ref().to_owned()))?;
+        Arc::make_mut(held).amend(sequence, amendment, terms);
+        Ok(())
+    }
+
+    /// Lets a licence be found by its holder, goods and end users.
+    fn find_by(&mut self, number: &Number, terms: &Licence) {
+        let of_holder = self.by_holder.entry(terms.holder.clone()).or_default();
+        for line in &terms.lines {
+            for user in users(terms) {
+                of_holder.insert((root_of(&line.goods), user, number.clone()));
+            }
+        }
     }
 
     fn end(&mut self, revocation: &Revocation, standing: fn(Date) -> Standing) -> Result<(), ApplyError> {
@@ -190,7 +229,7 @@ impl Register {
     }
 
     /// Changes a balance, and gives the holder of the licence.
-    fn change(
+    pub(super) fn change(
         &mut self,
         number: &str,
         line: u32,
@@ -199,7 +238,7 @@ impl Register {
         let held = self.licences.get_mut(number).ok_or_else(|| ApplyError::Unknown(number.to_owned()))?;
         let held = Arc::make_mut(held);
         change(held.balance_mut(line).ok_or_else(|| ApplyError::Unknown(number.to_owned()))?);
-        Ok(held.terms.holder.clone())
+        Ok(held.terms().holder.clone())
     }
 
     /// What was promised becomes what has left. Of a decision whose body was erased no promise is known.
@@ -274,10 +313,12 @@ impl Register {
         };
         licence::Standing {
             licences,
+            registrations: self.registered_for(export),
+            rates: self.rates().clone(),
+            clearances: Vec::new(),
             finds: true,
             reserve_until: Some(reserve_until),
             releases,
-            ..licence::Standing::default()
         }
     }
 
@@ -312,7 +353,7 @@ impl Register {
     /// The licence at this place, where it is for the country and may be used on the day.
     fn usable(&self, (_, _, number): &Place, export: &ProposedExport) -> Option<&Arc<Held>> {
         self.licence(number).filter(|held| {
-            held.terms.destinations.contains(export.end_use_place.country)
+            held.terms_on(export.export_date).destinations.contains(export.end_use_place.country)
                 && held.fault_on(export.export_date).is_none()
         })
     }
@@ -320,17 +361,19 @@ impl Register {
     /// A licence as an export meets it: with the lines for such goods, what is left of them, and what suspends them on
     /// that day.
     fn as_of(&self, held: &Held, export: &ProposedExport) -> Licence {
-        let terms = &held.terms;
+        let day = export.export_date;
+        let terms = held.terms_on(day);
         let roots: Vec<Root> = export.goods.iter().filter_map(root_of_goods).collect();
         let country = export.end_use_place.country;
-        let lines = held.lines().filter(|(line, _)| roots.contains(&root_of(&line.goods)));
+        let lines = held.lines_on(day).filter(|(line, _)| roots.contains(&root_of(&line.goods)));
         let lines = lines.map(|(line, balance)| {
-            let hits = |known: &&Arc<Suspension>| known.hits(terms, line, country, export.export_date);
+            let hits = |known: &&Arc<Suspension>| known.hits(terms, &line, country, day);
+            let suspended = self.suspensions.iter().find(hits).map(|known| known.why().into());
             LicenceLine {
                 used_quantity: balance.used_quantity(),
                 used_value: balance.used_value(),
-                suspended: self.suspensions.iter().find(hits).map(|known| known.why().into()),
-                ..line.clone()
+                suspended,
+                ..line
             }
         });
         Licence {
@@ -338,8 +381,8 @@ impl Register {
             kind: terms.kind,
             holder: terms.holder.clone(),
             status: match held.standing {
-                Standing::Revoked(from) if from <= export.export_date => LicenceStatus::Revoked,
-                Standing::Returned(from) if from <= export.export_date => LicenceStatus::Returned,
+                Standing::Revoked(from) if from <= day => LicenceStatus::Revoked,
+                Standing::Returned(from) if from <= day => LicenceStatus::Returned,
                 _ => LicenceStatus::Active,
             },
             valid: terms.valid,

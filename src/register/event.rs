@@ -4,6 +4,9 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::correction::{Approval, Correction};
+use super::rates::RateTable;
+use super::registration::Registration;
 use super::text::LicenceText;
 
 /// What happened to the register.
@@ -12,6 +15,16 @@ use super::text::LicenceText;
 pub enum Event {
     /// A licence was recorded.
     LicenceRecorded(LicenceText),
+    /// A licence was amended: a new version with its own first day.
+    LicenceAmended(Amendment),
+    /// Exchange rates were set.
+    RatesSet(RateTable),
+    /// An exporter was registered for a general authorisation.
+    GeneralAuthorisationRegistered(Registration),
+    /// A correction was proposed.
+    CorrectionProposed(Correction),
+    /// A correction was approved, and so done.
+    CorrectionApproved(Approval),
     /// Licences were suspended by criterion.
     LicencesSuspended(SuspensionOrder),
     /// A suspension was lifted.
@@ -36,6 +49,18 @@ pub struct Note {
     pub request_id: Option<String>,
     /// What happened.
     pub event: Event,
+}
+
+/// A later version of a licence.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amendment {
+    /// The licence as it is from then on, whole: every line that it had is in it.
+    pub licence: LicenceText,
+    /// First day of export for which it holds.
+    pub from: Date,
+    /// Why.
+    pub reason: String,
 }
 
 /// Which licences are suspended, and from when on. What is left out is any.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::event::Amendment;
 use super::text::LicenceText;
 use crate::domain::country::Country;
 use crate::domain::licence::{Licence, LicenceLine};
@@ -40,14 +41,34 @@ pub enum Standing {
 pub struct Held {
     /// The entry that recorded it.
     pub sequence: u64,
+    granted: Terms,
+    /// Its amendments, by the day from which they hold.
+    amendments: Vec<Amended>,
+    /// How it stands.
+    pub standing: Standing,
+    /// Line by line, in the order of the latest terms.
+    balances: Vec<Balance>,
+}
+
+/// What a licence says.
+#[derive(Clone, Debug)]
+struct Terms {
     /// As it was recorded, in JSON: it is only ever shown, and so takes a third of the room.
     text: Arc<[u8]>,
     /// Read, with nothing drawn. Shared, since a balance changes far more often than a licence.
-    pub terms: Arc<Licence>,
-    /// How it stands.
-    pub standing: Standing,
-    /// Line by line, in the order of the terms.
-    pub balances: Vec<Balance>,
+    read: Arc<Licence>,
+}
+
+/// A later version of a licence.
+#[derive(Clone, Debug)]
+pub struct Amended {
+    /// The entry that recorded it.
+    pub sequence: u64,
+    /// First day of export for which it holds.
+    pub from: Date,
+    /// Why.
+    pub reason: Arc<str>,
+    terms: Terms,
 }
 
 /// What a decision has promised and nobody has used yet.
@@ -83,25 +104,80 @@ impl Held {
     /// A licence that was just recorded.
     pub(super) fn new(sequence: u64, text: &LicenceText, terms: Licence) -> Self {
         let balances = vec![Balance::default(); terms.lines.len()];
-        // A text of strings always has a JSON.
-        let text = serde_json::to_vec(text).unwrap_or_default().into();
-        Self { sequence, text, terms: Arc::new(terms), standing: Standing::Active, balances }
+        let granted = Terms::of(text, terms);
+        Self { sequence, granted, amendments: Vec::new(), standing: Standing::Active, balances }
     }
 
-    /// The licence as it was recorded.
+    /// Takes in a later version; every line of the one before is in it.
+    pub(super) fn amend(&mut self, sequence: u64, amendment: &Amendment, terms: Licence) {
+        let balance = |line: &LicenceLine| self.line(line.line).map(|(_, balance)| *balance);
+        self.balances = terms.lines.iter().map(|line| balance(line).unwrap_or_default()).collect();
+        let (from, reason) = (amendment.from, amendment.reason.as_str().into());
+        self.amendments.push(Amended { sequence, from, reason, terms: Terms::of(&amendment.licence, terms) });
+    }
+
+    /// The terms that hold for an export on this day.
     #[must_use]
-    pub fn text(&self) -> LicenceText {
-        serde_json::from_slice(&self.text).unwrap_or_default()
+    pub fn terms_on(&self, day: Date) -> &Arc<Licence> {
+        &self.version_on(day).read
     }
 
-    /// The lines with their balances.
+    /// The latest terms, whenever they begin to hold.
+    #[must_use]
+    pub fn terms(&self) -> &Arc<Licence> {
+        self.amendments.last().map_or(&self.granted.read, |amended| &amended.terms.read)
+    }
+
+    /// The licence as it was written for an export on this day.
+    #[must_use]
+    pub fn text_on(&self, day: Date) -> LicenceText {
+        self.version_on(day).text()
+    }
+
+    /// Its amendments, by the day from which they hold.
+    #[must_use]
+    pub fn amendments(&self) -> &[Amended] {
+        &self.amendments
+    }
+
+    fn version_on(&self, day: Date) -> &Terms {
+        let holds = self.amendments.iter().rev().find(|amended| amended.from <= day);
+        holds.map_or(&self.granted, |amended| &amended.terms)
+    }
+
+    /// The lines of the latest terms with their balances.
     pub fn lines(&self) -> impl Iterator<Item = (&LicenceLine, &Balance)> {
-        self.terms.lines.iter().zip(&self.balances)
+        self.terms().lines.iter().zip(&self.balances)
+    }
+
+    /// The lines for an export on this day, with their balances. A cap that is lowered later binds already: what is drawn
+    /// of a line counts for all its versions.
+    pub fn lines_on(&self, day: Date) -> impl Iterator<Item = (LicenceLine, &Balance)> {
+        self.terms_on(day).lines.iter().filter_map(move |line| {
+            let mut line = line.clone();
+            let later = self.amendments.iter().filter(|amended| amended.from > day);
+            for version in later.filter_map(|amended| find(&amended.terms.read, line.line)) {
+                let lower = |cap: Option<Decimal>, later: Option<Decimal>| match (cap, later) {
+                    (Some(cap), Some(later)) => Some(cap.min(later)),
+                    (cap, later) => cap.or(later),
+                };
+                line.cap_quantity = lower(line.cap_quantity, version.cap_quantity);
+                line.cap_value = lower(line.cap_value, version.cap_value);
+            }
+            let (_, balance) = self.line(line.line)?;
+            Some((line, balance))
+        })
+    }
+
+    /// A line of the latest terms with its balance.
+    #[must_use]
+    pub fn line(&self, line: u32) -> Option<(&LicenceLine, &Balance)> {
+        self.lines().find(|(terms, _)| terms.line == line)
     }
 
     /// The balance of a line.
     pub(super) fn balance_mut(&mut self, line: u32) -> Option<&mut Balance> {
-        let at = self.terms.lines.iter().position(|terms| terms.line == line)?;
+        let at = self.terms().lines.iter().position(|terms| terms.line == line)?;
         self.balances.get_mut(at)
     }
 
@@ -113,8 +189,31 @@ impl Held {
             Standing::Returned(from) if from <= day => return Some(format!("it was returned on {from}")),
             _ => {}
         }
-        (!self.terms.valid.contains(day)).then(|| format!("it is not valid on {day}"))
+        (!self.terms_on(day).valid.contains(day)).then(|| format!("it is not valid on {day}"))
     }
+}
+
+impl Terms {
+    fn of(text: &LicenceText, read: Licence) -> Self {
+        // A text of strings always has a JSON.
+        Self { text: serde_json::to_vec(text).unwrap_or_default().into(), read: Arc::new(read) }
+    }
+
+    fn text(&self) -> LicenceText {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+}
+
+impl Amended {
+    /// The licence as the amendment wrote it.
+    #[must_use]
+    pub fn text(&self) -> LicenceText {
+        self.terms.text()
+    }
+}
+
+fn find(terms: &Licence, line: u32) -> Option<&LicenceLine> {
+    terms.lines.iter().find(|terms| terms.line == line)
 }
 
 impl fmt::Display for Standing {

@@ -12,17 +12,23 @@
 
 mod affected;
 mod apply;
+mod correction;
 mod event;
 mod held;
 mod plan;
+mod rates;
+mod registration;
 mod suspension;
 mod text;
 
 pub use affected::Affected;
 pub use apply::{ApplyError, Register};
-pub use event::{Drawn, Event, Lift, Note, Release, Revocation, Shipment, SuspensionOrder};
-pub use held::{Balance, Held, Reservation, Standing as LicenceStanding};
+pub use correction::{Approval, Correction, CorrectionKind};
+pub use event::{Amendment, Drawn, Event, Lift, Note, Release, Revocation, Shipment, SuspensionOrder};
+pub use held::{Amended, Balance, Held, Reservation, Standing as LicenceStanding};
 pub use plan::{Denied, ShippedLine};
+pub use rates::{RATES_MAX, RateTable, RateText, SourcedRate};
+pub use registration::{Registered, Registration};
 pub use suspension::Suspension;
 pub use text::{LINES_MAX, LicenceText, LineText};
 

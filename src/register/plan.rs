@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::apply::Register;
-use super::event::{Drawn, Event, Lift, Release, Revocation, Shipment, SuspensionOrder};
+use super::event::{Amendment, Drawn, Event, Lift, Release, Revocation, Shipment, SuspensionOrder};
 use super::held::{Reservation, Standing};
 use super::suspension::{Suspension, check_reason};
 use super::text::LicenceText;
@@ -70,6 +70,49 @@ pub enum Denied {
         /// What is left of the promise.
         left: String,
     },
+    /// Another rate is recorded for this currency and day.
+    #[error(
+        "the rate of {date} for {currency} is recorded as {known}; another one must say that it replaces it"
+    )]
+    RateKnown {
+        /// The currency.
+        currency: Currency,
+        /// The day.
+        date: Date,
+        /// What is recorded.
+        known: Decimal,
+    },
+    /// The licence has no such line.
+    #[error("licence `{number}` has no line {line}")]
+    LineUnknown {
+        /// Its number.
+        number: String,
+        /// The line.
+        line: u32,
+    },
+    /// The correction cannot be.
+    #[error("licence `{number}` cannot be corrected so: {why}")]
+    NotCorrectable {
+        /// Its number.
+        number: String,
+        /// Why not.
+        why: String,
+    },
+    /// More is reversed than the shipment wrote off.
+    #[error("more is reversed than was shipped: {left}")]
+    MoreThanShipped {
+        /// What the shipment wrote off.
+        left: String,
+    },
+    /// No correction was proposed by this entry, or it is done.
+    #[error("entry {0} proposes no correction that waits for approval")]
+    NoProposal(u64),
+    /// Who proposed cannot approve.
+    #[error("the correction of entry {proposal} is approved by somebody else than who proposed it")]
+    SamePerson {
+        /// The entry that proposed it.
+        proposal: u64,
+    },
     /// The licence may not be used on the day of the export.
     #[error("licence `{number}`: {why}")]
     NotUsable {
@@ -91,6 +134,65 @@ impl Register {
             return Err(Denied::LicenceKnown(licence.number.into()));
         }
         Ok(Event::LicenceRecorded(text))
+    }
+
+    /// A licence is to be amended: a new version, with its own first day.
+    ///
+    /// # Errors
+    /// [`Denied`]. What makes it another licence is no amendment; what has been drawn stays within its caps.
+    pub fn plan_amend(&self, amendment: Amendment) -> Result<Event, Denied> {
+        reason(&amendment.reason)?;
+        let terms = amendment.licence.parse().map_err(Denied::Fields)?;
+        let number = terms.number.to_string();
+        let held = self.licence(&number).ok_or_else(|| Denied::LicenceUnknown(number.clone()))?;
+        if held.standing != Standing::Active {
+            return Err(Denied::LicenceEnded { number, standing: held.standing.to_string() });
+        }
+        let mut violations = Violations::default();
+        let before = held.terms();
+        if terms.kind != before.kind {
+            violations.add("licence.kind", "FIXED", format!("is {}, and stays so", before.kind.as_str()));
+        }
+        if terms.holder != before.holder {
+            violations.add("licence.holder", "FIXED", "is another one: that is another licence");
+        }
+        if terms.valid.from != before.valid.from {
+            violations.add(
+                "licence.valid_from",
+                "FIXED",
+                "is another day: the licence was granted from its own on",
+            );
+        }
+        if let Some(last) = held.amendments().last().filter(|last| amendment.from <= last.from) {
+            let why = format!("must lie after {}, from when the amendment before holds", last.from);
+            violations.add("from", "ORDER", why);
+        }
+        for (line, balance) in held.lines() {
+            let field = format!("licence.lines[line={}]", line.line);
+            let Some(next) = terms.lines.iter().find(|next| next.line == line.line) else {
+                violations.add(
+                    field,
+                    "FIXED",
+                    "is missing: a line that falls away stays, with a cap of what has been drawn",
+                );
+                continue;
+            };
+            if next.unit != line.unit || next.currency != line.currency || next.goods != line.goods {
+                violations.add(&field, "FIXED", "has another code, unit or currency: that is another line");
+            }
+            let under = |cap: Option<Decimal>, used: Decimal| cap.is_some_and(|cap| cap < used);
+            if under(next.cap_quantity, balance.used_quantity())
+                || under(next.cap_value, balance.used_value())
+            {
+                let drawn = (balance.used_quantity(), balance.used_value());
+                violations.add(
+                    &field,
+                    "BELOW_DRAWN",
+                    format!("{} worth {} is drawn already", drawn.0, drawn.1),
+                );
+            }
+        }
+        violations.or(Event::LicenceAmended(amendment)).map_err(Denied::Fields)
     }
 
     /// Licences are to be suspended. An order that hits none is taken: it also reaches those entered later.
@@ -215,7 +317,8 @@ impl Register {
         for drawn in drawn {
             let number = drawn.licence.clone();
             let held = self.licence(&number).ok_or_else(|| Denied::LicenceUnknown(number.clone()))?;
-            if !held.terms.valid.contains(day) {
+            let terms = held.terms_on(day);
+            if !terms.valid.contains(day) {
                 let why = format!("it is not valid on {day}");
                 return Err(Denied::NotUsable { number, why });
             }
@@ -226,12 +329,12 @@ impl Register {
             if ended {
                 incident.get_or_insert_with(|| format!("licence {number}: {}", held.standing));
             }
-            let line = held.terms.lines.iter().find(|line| line.line == drawn.licence_line);
+            let line = terms.lines.iter().find(|line| line.line == drawn.licence_line);
             for suspension in self.suspensions() {
                 let hits = reservation
                     .country
                     .zip(line)
-                    .is_some_and(|(country, line)| suspension.hits(&held.terms, line, country, day));
+                    .is_some_and(|(country, line)| suspension.hits(terms, line, country, day));
                 if hits && suspension.order.ordered_on <= day {
                     return Err(Denied::NotUsable { number, why: suspension.why() });
                 }

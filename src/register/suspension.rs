@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::event::SuspensionOrder;
+use super::registration::Registered;
 use crate::domain::code::ControlCode;
 use crate::domain::country::{Country, CountrySet};
 use crate::domain::licence::{Licence, LicenceKind, LicenceLine, LicensedGoods};
@@ -104,6 +105,32 @@ impl Suspension {
             && (self.order.numbers.is_empty()
                 || self.order.numbers.iter().any(|number| **number == *licence.number))
             && self.countries.as_ref().is_none_or(|countries| countries.meets(&licence.destinations))
+    }
+
+    /// Does it hit a registration for a general authorisation, for an export of these goods to this country on this day?
+    /// Only one that names general authorisations: by kind, or by name in the place of a number.
+    pub(super) fn hits_general<'a>(
+        &self,
+        registered: &Registered,
+        country: Country,
+        goods: impl Iterator<Item = &'a ControlCode>,
+        day: Date,
+    ) -> bool {
+        let registration = &registered.registration;
+        let is_named = if self.order.numbers.is_empty() {
+            self.kinds.contains(&registration.kind())
+        } else {
+            self.order.numbers.contains(&registration.authorisation)
+        };
+        let mut goods = goods;
+        is_named
+            && self.holds.contains(day)
+            && (self.kinds.is_empty() || self.kinds.contains(&registration.kind()))
+            && registration.from <= self.order.from
+            && (self.holders.is_empty() || self.holders.contains(&registered.holder))
+            && self.countries.as_ref().is_none_or(|countries| countries.contains(country))
+            && (self.codes.is_empty()
+                || goods.any(|goods| self.codes.iter().any(|code| code.covers(goods) || goods.covers(code))))
     }
 
     /// A line that is wider than the code is hit as a whole: what of it is meant cannot be told.

@@ -149,8 +149,16 @@ impl Parser {
         let number = self.text("number", &text.number, SHORT_BYTES_MAX).into();
         let kind = LicenceKind::parse(text.kind.trim());
         if kind.is_none() {
-            let known = LicenceKind::ALL.map(LicenceKind::as_str).join(", ");
-            self.fail("kind", "UNKNOWN", format!("`{}` is none of {known}", clipped(&text.kind)));
+            let known: Vec<&str> =
+                LicenceKind::ALL.iter().filter(|kind| !kind.is_general()).map(|kind| kind.as_str()).collect();
+            let why = format!("`{}` is none of {}", clipped(&text.kind), known.join(", "));
+            self.fail("kind", "UNKNOWN", why);
+        } else if kind.is_some_and(LicenceKind::is_general) {
+            self.fail(
+                "kind",
+                "GENERAL",
+                "a general authorisation is registered for, and not recorded as a licence",
+            );
         }
         let holder = name::normalise(self.text("holder", &text.holder, NAME_BYTES_MAX));
         if holder.is_empty() && !text.holder.trim().is_empty() {

@@ -66,6 +66,20 @@ pub mod method {
     /// `LicenceService`.
     pub const RECORD_LICENCE: Method = of_exporters("RecordLicence", KEEPING);
     /// `LicenceService`.
+    pub const AMEND_LICENCE: Method = of_exporters("AmendLicence", KEEPING);
+    /// `LicenceService`.
+    pub const REGISTER_GENERAL_AUTHORISATION: Method = of_exporters("RegisterGeneralAuthorisation", KEEPING);
+    /// `LicenceService`.
+    pub const LIST_REGISTRATIONS: Method = of_exporters("ListRegistrations", READING);
+    /// `LicenceService`. Rates decide for all exporters.
+    pub const SET_EXCHANGE_RATES: Method = of_the_log("SetExchangeRates", KEEPING);
+    /// `LicenceService`. Rates name nobody.
+    pub const LIST_EXCHANGE_RATES: Method = of_exporters("ListExchangeRates", READING);
+    /// `LicenceService`.
+    pub const PROPOSE_CORRECTION: Method = of_exporters("ProposeCorrection", SUSPENDING);
+    /// `LicenceService`.
+    pub const APPROVE_CORRECTION: Method = of_exporters("ApproveCorrection", SUSPENDING);
+    /// `LicenceService`.
     pub const GET_LICENCE: Method = of_exporters("GetLicence", READING);
     /// `LicenceService`.
     pub const LIST_LICENCES: Method = of_exporters("ListLicences", READING);

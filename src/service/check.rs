@@ -108,6 +108,8 @@ pub(super) struct Assessed {
     pub snapshot: Arc<Snapshot>,
     /// When it was assessed: what was known then counts.
     pub known_at: Timestamp,
+    /// The entry that set the exchange rates it was assessed by.
+    pub rates_of: Option<u64>,
     /// What proof of the record the answer shall carry.
     pub receipt: ReceiptKind,
 }
@@ -241,7 +243,9 @@ impl Core {
             Some(Err(Refusal::StoreUnavailable)) | None => {}
             Some(reply) => return Err(reply),
         }
-        let assessment = assess(&snapshot, &export, now).map_err(Err)?;
+        let register = self.register.load();
+        let assessment = assess(&snapshot, &export, &register, now).map_err(Err)?;
+        let rates_of = register.rates_of();
         let terms = request_terms(&request);
         Ok(Box::new(Assessed {
             caller,
@@ -253,6 +257,7 @@ impl Core {
             assessment,
             snapshot,
             known_at: now,
+            rates_of,
             receipt,
         }))
     }
@@ -281,8 +286,9 @@ impl Core {
         snapshot: Arc<Snapshot>,
         now: Timestamp,
     ) -> Reply {
-        let assessment = assess(&snapshot, &export, export.known_at.unwrap_or(now))?;
-        let decision = settle(&snapshot, &export, &assessment, &self.register.load(), now)?;
+        let register = self.register.load();
+        let assessment = assess(&snapshot, &export, &register, export.known_at.unwrap_or(now))?;
+        let decision = settle(&snapshot, &export, &assessment, &register, now)?;
         Ok(Box::new(Answer {
             decision,
             export,
@@ -346,9 +352,10 @@ pub(super) fn parse(request: &RawRequest, snapshot: &Snapshot) -> Result<Propose
 pub(super) fn assess(
     snapshot: &Snapshot,
     export: &ProposedExport,
+    register: &Register,
     known_at: Timestamp,
 ) -> Result<Assessment, Refusal> {
-    guarded(|| assessed(&snapshot.rulebook, export, known_at))
+    guarded(|| assessed(&snapshot.rulebook, export, register.rates(), known_at))
 }
 
 pub(super) fn settle(
@@ -362,16 +369,19 @@ pub(super) fn settle(
 }
 
 /// What law makes of an export, for a check and for its replay alike.
-pub(super) fn assessed(book: &Rulebook, export: &ProposedExport, known_at: Timestamp) -> Assessment {
+pub(super) fn assessed(
+    book: &Rulebook,
+    export: &ProposedExport,
+    rates: &ExchangeRates,
+    known_at: Timestamp,
+) -> Assessment {
     // The daemon has no party lists of its own yet, beside those of the rulebook.
     let hits = screening::exact(book, export, &[]);
-    let rates = ExchangeRates::default();
     let known = Known::At(known_at);
-    engine::assess(&engine::Question { book, export, known, hits: &hits, rates: &rates })
+    engine::assess(&engine::Question { book, export, known, hits: &hits, rates })
 }
 
-/// What the register, as it is before the decision, has for an export that is decided at this instant. No general
-/// authorisation counts as registered yet.
+/// What the register, as it is before the decision, has for an export that is decided at this instant.
 pub(super) fn papers(register: &Register, export: &ProposedExport, now: Timestamp) -> Standing {
     let superseded = export.supersedes.as_deref().and_then(|id| id.parse::<DecisionId>().ok());
     let last = export.export_date.max(day_of(now));

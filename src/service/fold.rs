@@ -67,6 +67,11 @@ pub(super) const fn is_of_register(kind: EntryKind) -> bool {
     matches!(
         kind,
         EntryKind::LicenceRecorded
+            | EntryKind::LicenceAmended
+            | EntryKind::RatesSet
+            | EntryKind::GeneralAuthorisationRegistered
+            | EntryKind::CorrectionProposed
+            | EntryKind::CorrectionApproved
             | EntryKind::LicenceSuspended
             | EntryKind::LicenceSuspensionLifted
             | EntryKind::LicenceRevoked
@@ -81,6 +86,11 @@ pub(super) const fn is_of_register(kind: EntryKind) -> bool {
 pub(super) const fn kind_of(event: &Event) -> EntryKind {
     match event {
         Event::LicenceRecorded(_) => EntryKind::LicenceRecorded,
+        Event::LicenceAmended(_) => EntryKind::LicenceAmended,
+        Event::RatesSet(_) => EntryKind::RatesSet,
+        Event::GeneralAuthorisationRegistered(_) => EntryKind::GeneralAuthorisationRegistered,
+        Event::CorrectionProposed(_) => EntryKind::CorrectionProposed,
+        Event::CorrectionApproved(_) => EntryKind::CorrectionApproved,
         Event::LicencesSuspended(_) => EntryKind::LicenceSuspended,
         Event::SuspensionLifted(_) => EntryKind::LicenceSuspensionLifted,
         Event::LicenceRevoked(_) => EntryKind::LicenceRevoked,

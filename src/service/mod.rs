@@ -16,6 +16,7 @@ mod notary;
 mod offline;
 mod outbox;
 mod page;
+mod papers;
 mod proofs;
 mod query;
 mod reads;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use prost::bytes::Bytes;
+use rust_decimal::Decimal;
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 use tracing::error;
 
@@ -20,12 +21,12 @@ use super::{
 };
 use crate::{
     domain::{country::Country, identity::Identity, licence::LicenceKind, name},
-    ledger::Digest,
+    ledger::{Digest, Entry},
     register::{
-        Denied, Event, Held, LicenceText, Lift, Note, Register, Release, Revocation, ShippedLine,
-        SuspensionOrder,
+        Amendment, Approval, Correction, Denied, Drawn, Event, Held, LicenceText, Lift, Note, RateTable,
+        Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
     },
-    store::{RequestKey, StoredRecord, Term},
+    store::{RequestKey, Term},
     telemetry::field,
 };
 
@@ -34,6 +35,21 @@ use crate::{
 pub enum Order {
     /// Record a licence.
     Record(LicenceText),
+    /// Amend a licence.
+    Amend(Amendment),
+    /// Set exchange rates.
+    SetRates(RateTable),
+    /// Register an exporter for a general authorisation.
+    Register(Registration),
+    /// Propose a correction; who proposes it is set when it is recorded.
+    ProposeCorrection(Correction),
+    /// Approve a correction.
+    ApproveCorrection {
+        /// The entry that proposed it.
+        proposal: u64,
+        /// Why.
+        reason: String,
+    },
     /// Suspend licences by criterion; the day of the order is set when it is recorded.
     Suspend(SuspensionOrder),
     /// Lift a suspension.
@@ -92,7 +108,7 @@ pub struct LicenceFilter {
 
 impl LicenceFilter {
     fn takes(&self, register: &Register, held: &Held) -> bool {
-        let terms = &held.terms;
+        let terms = self.usable_on.map_or_else(|| held.terms(), |day| held.terms_on(day));
         let is_free = |country: Country, day: Date| {
             terms.lines.iter().any(|line| {
                 !register.suspensions().any(|suspension| suspension.hits(terms, line, country, day))
@@ -151,9 +167,29 @@ pub(super) struct CommandJob {
 
 impl Order {
     /// What of the register it asks for, checked against it as it is.
-    pub(super) fn plan(self, register: &Register, now: Timestamp) -> Result<Event, Refusal> {
+    pub(super) fn plan(
+        self,
+        core: &Core,
+        register: &Register,
+        caller: &str,
+        now: Timestamp,
+    ) -> Result<Event, Refusal> {
         let planned = match self {
             Self::Record(text) => register.plan_record(text),
+            Self::Amend(amendment) => register.plan_amend(amendment),
+            Self::SetRates(table) => register.plan_rates(table),
+            Self::Register(registration) => {
+                core.published(&registration)?;
+                register.plan_register(registration)
+            }
+            Self::ProposeCorrection(correction) => {
+                let shipped = core.shipped(&correction)?;
+                let by = caller.to_owned();
+                register.plan_correction(Correction { by, ..correction }, shipped)
+            }
+            Self::ApproveCorrection { proposal, reason } => {
+                register.plan_approve(Approval { proposal, reason, by: caller.to_owned() })
+            }
             Self::Suspend(order) => {
                 register.plan_suspend(SuspensionOrder { ordered_on: day_of(now), ..order })
             }
@@ -208,7 +244,7 @@ impl Service {
         let start = page::read(page_token, seal)?.unwrap_or_default();
         let register = self.register();
         let takes =
-            |held: &&Arc<Held>| reader.speaks_for(&held.terms.holder) && filter.takes(&register, held);
+            |held: &&Arc<Held>| reader.speaks_for(&held.terms().holder) && filter.takes(&register, held);
         let mut found = register.licences_from(start).filter(takes);
         let items: Vec<Arc<Held>> = found.by_ref().take(size).cloned().collect();
         let next_page_token = found.next().map(|held| page::token(held.sequence, seal)).unwrap_or_default();
@@ -221,7 +257,7 @@ impl Service {
     /// [`Refusal::Denied`] where there is none for it.
     pub fn licence(&self, reader: &Identity, number: &str) -> Result<Arc<Held>, Refusal> {
         let register = self.register();
-        let held = register.licence(number).filter(|held| reader.speaks_for(&held.terms.holder));
+        let held = register.licence(number).filter(|held| reader.speaks_for(&held.terms().holder));
         let unknown = || Denied::LicenceUnknown(number.chars().take(128).collect());
         held.cloned().ok_or_else(|| unknown().into())
     }
@@ -254,11 +290,28 @@ impl Core {
             Order::Record(text) if !caller.speaks_for(&name::normalise(&text.holder)) => {
                 Err(Refusal::ExporterNotTheirs)
             }
-            Order::Revoke(Revocation { number, .. }) | Order::Return(Revocation { number, .. }) => {
+            Order::Register(registration) if !caller.speaks_for(&name::normalise(&registration.holder)) => {
+                Err(Refusal::ExporterNotTheirs)
+            }
+            Order::Amend(Amendment { licence: LicenceText { number, .. }, .. })
+            | Order::ProposeCorrection(Correction { licence: number, .. })
+            | Order::Revoke(Revocation { number, .. })
+            | Order::Return(Revocation { number, .. }) => {
                 let register = self.register.load();
-                match register.licence(number) {
-                    Some(held) if !caller.speaks_for(&held.terms.holder) => {
+                match register.licence(number.trim()) {
+                    Some(held) if !caller.speaks_for(&held.terms().holder) => {
                         Err(Denied::LicenceUnknown(number.clone()).into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Order::ApproveCorrection { proposal, .. } => {
+                let register = self.register.load();
+                let proposed = register.proposals().find(|(sequence, _)| sequence == proposal);
+                let held = proposed.and_then(|(_, correction)| register.licence(&correction.licence));
+                match held {
+                    Some(held) if !caller.speaks_for(&held.terms().holder) => {
+                        Err(Denied::NoProposal(*proposal).into())
                     }
                     _ => Ok(()),
                 }
@@ -280,6 +333,55 @@ impl Core {
         }
     }
 
+    /// Is there such a general authorisation in the rulebook in force?
+    fn published(&self, registration: &Registration) -> Result<(), Refusal> {
+        let current = self.library.current();
+        let permits = current.rulebook.rules.iter().filter_map(|rule| rule.permit.as_ref());
+        let mut known: Vec<&str> = permits.map(|permit| &*permit.authorisation).collect();
+        if known.contains(&registration.authorisation.trim()) {
+            return Ok(());
+        }
+        known.sort_unstable();
+        known.dedup();
+        let why = format!("is no general authorisation of the rulebook, which has {}", known.join(", "));
+        Err(Refusal::field("authorisation", "UNKNOWN", why))
+    }
+
+    /// What the shipment that a correction names wrote off of its line.
+    fn shipped(&self, correction: &Correction) -> Result<Option<(Decimal, Decimal)>, Refusal> {
+        let Some(sequence) = correction.shipment else { return Ok(None) };
+        let none = || {
+            let why =
+                format!("entry {sequence} writes nothing off this line of licence `{}`", correction.licence);
+            Refusal::field("shipment", "NOT_FOUND", why)
+        };
+        let noted = self.note_at(sequence)?;
+        let Some((_, Note { event: Event::ShipmentConfirmed(shipment), .. }, _)) = noted else {
+            return Err(none());
+        };
+        let of_line =
+            |drawn: &&Drawn| drawn.licence == correction.licence && drawn.licence_line == correction.line;
+        let mut shipped = None;
+        for drawn in shipment.drawn.iter().filter(of_line) {
+            let (quantity, value) = shipped.unwrap_or_default();
+            shipped = Some((quantity + drawn.quantity, value + drawn.value));
+        }
+        shipped.map(Some).ok_or_else(none)
+    }
+
+    /// The event that this entry recorded, with its own bytes; `None` where it recorded none.
+    pub(super) fn note_at(&self, sequence: u64) -> Result<Option<(Entry, Note, Vec<u8>)>, Refusal> {
+        let damaged = |why: &dyn std::fmt::Display| {
+            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
+            Refusal::RecordDamaged { sequence }
+        };
+        let stored = self.store.record(sequence).map_err(|fault| damaged(&fault))?;
+        let Some(stored) = stored.filter(|stored| is_of_register(stored.entry.kind)) else { return Ok(None) };
+        let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else { return Ok(None) };
+        let note: Note = serde_json::from_slice(&body.decision).map_err(|fault| damaged(&fault))?;
+        Ok(Some((stored.entry, note, body.request)))
+    }
+
     /// The command that this id of this caller was used for, if the record at `sequence` is of it.
     pub(super) fn noted(
         &self,
@@ -287,20 +389,11 @@ impl Core {
         caller: &str,
         request_id: &str,
     ) -> Result<Option<NotedBefore>, Refusal> {
-        let damaged = |why: &dyn std::fmt::Display| {
-            error!({ field::SEQUENCE } = sequence, { field::ERROR } = %why, "a record cannot be read");
-            Refusal::RecordDamaged { sequence }
-        };
-        let stored = self.store.record(sequence).map_err(|fault| damaged(&fault))?;
-        let of_caller =
-            |stored: &StoredRecord| is_of_register(stored.entry.kind) && stored.entry.caller == caller;
-        let Some(stored) = stored.filter(of_caller) else { return Ok(None) };
-        let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else { return Ok(None) };
-        let note: Note = serde_json::from_slice(&body.decision).map_err(|fault| damaged(&fault))?;
-        let is_same = note.request_id.as_deref() == Some(request_id);
+        let Some((entry, note, request)) = self.note_at(sequence)? else { return Ok(None) };
+        let is_same = entry.caller == caller && note.request_id.as_deref() == Some(request_id);
         Ok(is_same.then_some(NotedBefore {
-            noted: Noted { sequence, time_ms: stored.entry.time_ms, event: note.event, from_record: true },
-            request: body.request,
+            noted: Noted { sequence, time_ms: entry.time_ms, event: note.event, from_record: true },
+            request,
         }))
     }
 
@@ -363,7 +456,13 @@ impl NotedBefore {
 pub(super) fn event_terms(event: &Event) -> Vec<Term> {
     let mut terms = match event {
         Event::LicenceRecorded(text) => vec![licence_term(text.number.trim())],
-        Event::LicencesSuspended(_) | Event::SuspensionLifted(_) => Vec::new(),
+        Event::LicenceAmended(amendment) => vec![licence_term(amendment.licence.number.trim())],
+        Event::CorrectionProposed(correction) => vec![licence_term(&correction.licence)],
+        Event::RatesSet(_)
+        | Event::GeneralAuthorisationRegistered(_)
+        | Event::CorrectionApproved(_)
+        | Event::LicencesSuspended(_)
+        | Event::SuspensionLifted(_) => Vec::new(),
         Event::LicenceRevoked(revocation) | Event::LicenceReturned(revocation) => {
             vec![licence_term(&revocation.number)]
         }

@@ -296,19 +296,23 @@ impl Scribe {
             assessment,
             snapshot,
             known_at,
+            rates_of,
             receipt: _,
         } = assessed;
         let current = self.core.library.current();
-        let (export, assessment) =
-            if Arc::ptr_eq(&current, &snapshot) && current.knows_the_same(known_at, now) {
-                (export, assessment)
-            } else {
-                // The law, or what is known of it, changed since the check looked.
-                let export = parse(&request, &current)?;
-                let assessment = assess(&current, &export, now)?;
-                (export, assessment)
-            };
-        let decision = settle(&current, &export, &assessment, state.register(), now)?;
+        let register = state.register();
+        let is_current = Arc::ptr_eq(&current, &snapshot)
+            && current.knows_the_same(known_at, now)
+            && register.rates_of() == rates_of;
+        let (export, assessment) = if is_current {
+            (export, assessment)
+        } else {
+            // The law, what is known of it, or the rates changed since the check looked.
+            let export = parse(&request, &current)?;
+            let assessment = assess(&current, &export, register, now)?;
+            (export, assessment)
+        };
+        let decision = settle(&current, &export, &assessment, register, now)?;
         let rules = rules_of(&decision, &current.rulebook);
         terms.extend(decision_terms(decision.outcome, &rules));
         terms.extend(effect_terms(&decision.effects));
@@ -395,7 +399,7 @@ impl Scribe {
         state: &mut State,
     ) -> Result<(Noted, Record), Refusal> {
         let Command { caller, request_id, order, bytes } = command;
-        let event = order.plan(state.register(), now)?;
+        let event = order.plan(&self.core, state.register(), caller.name(), now)?;
         let (sequence, time_ms) = (state.size(), now.as_millisecond());
         let note = Note { request_id: Some(request_id), event };
         let record = self.event(caller.name(), &note, bytes.into(), Some(key), now, state)?;

@@ -202,6 +202,7 @@ impl Compiler {
                 title_en: doc.title.en.as_str().into(),
                 title_nl: doc.title.nl.as_str().into(),
                 military: doc.military,
+                transit: doc.transit,
                 wmd: doc.wmd,
                 unknown: doc.unknown,
                 red_flag: doc.red_flag,

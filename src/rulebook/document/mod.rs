@@ -85,6 +85,9 @@ pub struct WordDoc {
     /// An end use that counts as use in weapons of mass destruction (the engine's RED-FLAG).
     #[serde(default)]
     pub wmd: bool,
+    /// An activity in which goods only pass through: a transit licence answers its licence duties.
+    #[serde(default)]
+    pub transit: bool,
     /// A word that says that the fact is not known (`unknown`).
     #[serde(default)]
     pub unknown: bool,

@@ -25,7 +25,9 @@ pub use check::{Answers, ExportControl};
 pub use essence::essence;
 pub use evidence::{EvidenceFile, evidence};
 use licence::LicenceRegister;
-pub use licence::{get_licence, licence_message, licence_text, list_licences};
+pub use licence::{
+    get_licence, licence_message, licence_text, list_exchange_rates, list_licences, list_registrations,
+};
 pub use log::{DecisionLog, list, show};
 pub use replay::{said, summary};
 use server::export_control_service_server::ExportControlServiceServer;

@@ -71,6 +71,12 @@ const fn reason_of(denied: &Denied) -> &'static str {
         Denied::NoReservation => "NO_RESERVATION",
         Denied::MoreThanReserved { .. } => "MORE_THAN_RESERVED",
         Denied::NotUsable { .. } => "LICENCE_NOT_USABLE",
+        Denied::RateKnown { .. } => "RATE_KNOWN",
+        Denied::LineUnknown { .. } => "LINE_UNKNOWN",
+        Denied::NotCorrectable { .. } => "NOT_CORRECTABLE",
+        Denied::MoreThanShipped { .. } => "MORE_THAN_SHIPPED",
+        Denied::NoProposal(_) => "NO_PROPOSAL",
+        Denied::SamePerson { .. } => "SAME_PERSON",
     }
 }
 

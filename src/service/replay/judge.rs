@@ -244,7 +244,8 @@ impl<'a> Judge<'a> {
         let export = export
             .map_err(|violations| Why::RequestMalformed(Refusal::InvalidRequest(violations).to_string()))?;
         let papers = papers(record.register, &export, record.then);
-        let decision = settle(book, &export, &papers, &assessed(book, &export, known_at));
+        let decision =
+            settle(book, &export, &papers, &assessed(book, &export, record.register.rates(), known_at));
         let bytes = canonical::encode(book, &decision).into();
         let decided = Decided { outcome: decision.outcome, bytes };
         if is_known {

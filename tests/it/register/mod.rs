@@ -1,8 +1,10 @@
 //! Licences over a real socket: reserved with the decision, drawn once, suspended by criterion, the same after a restart.
 
 mod crash;
+mod papers;
 mod property;
 mod suspend;
+mod worked;
 
 use std::time::Duration;
 

@@ -81,7 +81,7 @@ fn holds(register: &Register) -> Result<(), TestCaseError> {
     }
     for held in register.licences() {
         for (line, balance) in held.lines() {
-            let (quantity, value) = promised.get(&*held.terms.number).copied().unwrap_or_default();
+            let (quantity, value) = promised.get(&*held.terms().number).copied().unwrap_or_default();
             prop_assert_eq!((balance.reserved_quantity, balance.reserved_value), (quantity, value));
             prop_assert!(
                 balance.confirmed_quantity >= Decimal::ZERO && balance.confirmed_value >= Decimal::ZERO
@@ -169,7 +169,7 @@ proptest! {
             folded.decided(at, &engine::effects(&bytes).unwrap()).unwrap();
         }
         let balances = |register: &Register| {
-            register.licences().map(|held| (held.terms.number.clone(), held.balances.clone())).collect::<Vec<_>>()
+            register.licences().map(|held| (held.terms().number.clone(), held.lines().map(|(_, balance)| *balance).collect::<Vec<_>>())).collect::<Vec<_>>()
         };
         prop_assert_eq!(balances(&folded), balances(&register));
         prop_assert!(folded.reservations().eq(register.reservations()));

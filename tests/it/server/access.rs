@@ -114,11 +114,17 @@ fn allowed(method: &str) -> &'static [Role] {
         "CheckExport" | "BatchCheckExports" | "CheckExports" | "ConfirmShipment" | "ReleaseReservation" => {
             &[Erp, Officer, Admin]
         }
-        "RecordLicence" | "RevokeLicence" | "ReturnLicence" => &[LicenceAdmin, Admin],
-        "SuspendLicences" | "LiftSuspension" => &[Officer, LicenceAdmin, Admin],
-        "GetDecision" | "ListDecisions" | "GetEvidence" | "GetLicence" | "ListLicences" => {
-            &[Erp, Officer, LicenceAdmin, Auditor, Admin]
+        "RecordLicence"
+        | "AmendLicence"
+        | "RevokeLicence"
+        | "ReturnLicence"
+        | "RegisterGeneralAuthorisation"
+        | "SetExchangeRates" => &[LicenceAdmin, Admin],
+        "SuspendLicences" | "LiftSuspension" | "ProposeCorrection" | "ApproveCorrection" => {
+            &[Officer, LicenceAdmin, Admin]
         }
+        "GetDecision" | "ListDecisions" | "GetEvidence" | "GetLicence" | "ListLicences"
+        | "ListRegistrations" | "ListExchangeRates" => &[Erp, Officer, LicenceAdmin, Auditor, Admin],
         "GetCheckpoint" | "GetConsistencyProof" => &Role::ALL,
         "GetInclusionProof" | "ReadEntries" | "ListReads" => &[Officer, Auditor, Admin],
         "ReplayDecisions" => &[Officer, RuleAuthor, Auditor, Admin],

@@ -10,8 +10,8 @@ use tonic::{Request, Response, Status};
 
 pub use self::{read::licence_text, told::licence_message};
 use self::{
-    read::{Fields, filter, revocation},
-    told::{held, recorded, suspended},
+    read::{Fields, amendment, correction, filter, rate_filter, rates, registration, revocation},
+    told::{exchange_rate, held, recorded, registered, suspended},
 };
 pub(super) use self::{
     read::{confirmation, release},
@@ -21,6 +21,7 @@ use super::{read, status::status};
 use crate::{
     domain::{
         identity::Identity,
+        name,
         request::{FieldViolation, REQUEST_ID_MAX, Violations, is_request_id},
     },
     proto::v1::{self, licence_service_server},
@@ -120,6 +121,39 @@ pub fn get_licence(
     Ok(v1::GetLicenceResponse { licence: Some(held(&service.register(), &found, on)) })
 }
 
+/// A page of registrations, as `ListRegistrations` tells it.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`].
+pub fn list_registrations(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ListRegistrationsRequest,
+) -> Result<v1::ListRegistrationsResponse, Refusal> {
+    let holder = (!request.holder.is_empty()).then(|| name::normalise(&request.holder));
+    let page = service.registrations(reader, holder.as_deref(), request.page_size, &request.page_token)?;
+    Ok(v1::ListRegistrationsResponse {
+        registrations: page.items.iter().map(registered).collect(),
+        next_page_token: page.next_page_token,
+    })
+}
+
+/// A page of exchange rates, as `ListExchangeRates` tells it.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`].
+pub fn list_exchange_rates(
+    service: &Service,
+    request: &v1::ListExchangeRatesRequest,
+) -> Result<v1::ListExchangeRatesResponse, Refusal> {
+    let (currency, date) = rate_filter(request)?;
+    let page = service.exchange_rates(currency, date, request.page_size, &request.page_token)?;
+    Ok(v1::ListExchangeRatesResponse {
+        rates: page.items.iter().map(exchange_rate).collect(),
+        next_page_token: page.next_page_token,
+    })
+}
+
 #[tonic::async_trait]
 impl licence_service_server::LicenceService for LicenceRegister {
     async fn record_licence(
@@ -128,16 +162,85 @@ impl licence_service_server::LicenceService for LicenceRegister {
     ) -> Result<Response<v1::RecordLicenceResponse>, Status> {
         let pass = self.gate.admit(&request, method::RECORD_LICENCE)?;
         let request = request.into_inner();
-        let text = licence_text(request.licence.clone().unwrap_or_default());
-        let order = text.parse().map(|_| Order::Record(text)).map_err(|violations| {
-            let of_licence = |violation: FieldViolation| FieldViolation {
-                field: format!("licence.{}", violation.field),
-                ..violation
-            };
-            violations.into_iter().map(of_licence).collect()
-        });
+        let mut fields = Fields::default();
+        let text = fields.licence(request.licence.clone());
+        let order = fields.or(Order::Record(text));
         let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
         Ok(Response::new(v1::RecordLicenceResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn amend_licence(
+        &self,
+        request: Request<v1::AmendLicenceRequest>,
+    ) -> Result<Response<v1::AmendLicenceResponse>, Status> {
+        let pass = self.gate.admit(&request, method::AMEND_LICENCE)?;
+        let request = request.into_inner();
+        let order = amendment(&request);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::AmendLicenceResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn register_general_authorisation(
+        &self,
+        request: Request<v1::RegisterGeneralAuthorisationRequest>,
+    ) -> Result<Response<v1::RegisterGeneralAuthorisationResponse>, Status> {
+        let pass = self.gate.admit(&request, method::REGISTER_GENERAL_AUTHORISATION)?;
+        let request = request.into_inner();
+        let order = registration(&request);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::RegisterGeneralAuthorisationResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn list_registrations(
+        &self,
+        request: Request<v1::ListRegistrationsRequest>,
+    ) -> Result<Response<v1::ListRegistrationsResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIST_REGISTRATIONS)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_registrations(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    async fn set_exchange_rates(
+        &self,
+        request: Request<v1::SetExchangeRatesRequest>,
+    ) -> Result<Response<v1::SetExchangeRatesResponse>, Status> {
+        let pass = self.gate.admit(&request, method::SET_EXCHANGE_RATES)?;
+        let request = request.into_inner();
+        let order = rates(&request);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::SetExchangeRatesResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn list_exchange_rates(
+        &self,
+        request: Request<v1::ListExchangeRatesRequest>,
+    ) -> Result<Response<v1::ListExchangeRatesResponse>, Status> {
+        self.gate.admit(&request, method::LIST_EXCHANGE_RATES)?;
+        let request = request.into_inner();
+        read(&self.service, move |service| list_exchange_rates(service, &request)).await.map(Response::new)
+    }
+
+    async fn propose_correction(
+        &self,
+        request: Request<v1::ProposeCorrectionRequest>,
+    ) -> Result<Response<v1::ProposeCorrectionResponse>, Status> {
+        let pass = self.gate.admit(&request, method::PROPOSE_CORRECTION)?;
+        let request = request.into_inner();
+        let order = correction(&request);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::ProposeCorrectionResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn approve_correction(
+        &self,
+        request: Request<v1::ApproveCorrectionRequest>,
+    ) -> Result<Response<v1::ApproveCorrectionResponse>, Status> {
+        let pass = self.gate.admit(&request, method::APPROVE_CORRECTION)?;
+        let request = request.into_inner();
+        let order = Order::ApproveCorrection { proposal: request.proposal, reason: request.reason.clone() };
+        let noted = self.note(pass.identity(), &request.request_id, &request, Ok(order)).await?;
+        Ok(Response::new(v1::ApproveCorrectionResponse { recorded: Some(recorded(&noted)) }))
     }
 
     async fn get_licence(

@@ -7,13 +7,16 @@ use crate::{
     domain::{
         country::Country,
         licence::LicenceKind,
-        money::{Currency, parse_decimal},
+        money::{Currency, parse_decimal, parse_signed},
         name,
         period::parse_date,
         request::{FieldViolation, SHORT_BYTES_MAX, Violations},
     },
     proto::v1,
-    register::{LicenceText, LineText, Revocation, ShippedLine},
+    register::{
+        Amendment, Correction, CorrectionKind, LicenceText, LineText, RateTable, RateText, Registration,
+        Revocation, ShippedLine,
+    },
     service::{DecisionId, LicenceFilter, Order, Refusal},
 };
 
@@ -34,6 +37,30 @@ impl Fields {
                 Date::ZERO
             }
         }
+    }
+
+    pub fn optional_date(&mut self, field: &str, text: &str) -> Option<Date> {
+        (!text.is_empty()).then(|| self.date(field, text))
+    }
+
+    /// A licence, well-formed.
+    pub fn licence(&mut self, licence: Option<v1::Licence>) -> LicenceText {
+        let text = licence_text(licence.unwrap_or_default());
+        if let Err(violations) = text.parse() {
+            self.extend_of("licence", violations);
+        }
+        text
+    }
+
+    /// A change of an amount; none where nothing is said.
+    pub fn change(&mut self, field: &str, text: &str) -> Decimal {
+        if text.is_empty() {
+            return Decimal::ZERO;
+        }
+        parse_signed(text).unwrap_or_else(|fault| {
+            self.fail(field, "AMOUNT", fault.to_string());
+            Decimal::ZERO
+        })
     }
 
     pub fn amount(&mut self, field: String, text: &str) -> Decimal {
@@ -62,6 +89,15 @@ impl Fields {
 
     pub fn extend(&mut self, others: Vec<FieldViolation>) {
         self.0.extend(others);
+    }
+
+    /// Those of a message inside this one.
+    pub fn extend_of(&mut self, field: &str, others: Vec<FieldViolation>) {
+        let inside = |violation: FieldViolation| FieldViolation {
+            field: format!("{field}.{}", violation.field),
+            ..violation
+        };
+        self.0.extend(others.into_iter().map(inside));
     }
 
     pub fn or<T>(self, value: T) -> Result<T, Vec<FieldViolation>> {
@@ -122,6 +158,88 @@ pub(super) fn revocation(number: &str, from: &str, reason: &str) -> Result<Revoc
     fields.short("number", number);
     let from = fields.date("from", from);
     fields.or(Revocation { number: number.trim().to_owned(), from, reason: reason.to_owned() })
+}
+
+/// What an amendment asks for.
+pub(super) fn amendment(request: &v1::AmendLicenceRequest) -> Result<Order, Vec<FieldViolation>> {
+    let mut fields = Fields::default();
+    let from = fields.date("from", &request.from);
+    let licence = fields.licence(request.licence.clone());
+    fields.or(Order::Amend(Amendment { licence, from, reason: request.reason.clone() }))
+}
+
+/// What a registration asks for.
+pub(super) fn registration(
+    request: &v1::RegisterGeneralAuthorisationRequest,
+) -> Result<Order, Vec<FieldViolation>> {
+    let mut fields = Fields::default();
+    let given = request.registration.clone().unwrap_or_default();
+    let registration = Registration {
+        authorisation: given.authorisation.trim().to_owned(),
+        holder: given.holder,
+        from: fields.date("registration.from", &given.from),
+        until: fields.optional_date("registration.until", &given.until),
+        reference: given.reference.trim().to_owned(),
+        first_use_notified: fields
+            .optional_date("registration.first_use_notified", &given.first_use_notified),
+    };
+    if let Err(violations) = registration.check() {
+        fields.extend_of("registration", violations);
+    }
+    fields.or(Order::Register(registration))
+}
+
+/// What a table of rates asks for.
+pub(super) fn rates(request: &v1::SetExchangeRatesRequest) -> Result<Order, Vec<FieldViolation>> {
+    let rate = |rate: &v1::ExchangeRate| RateText {
+        currency: rate.currency.clone(),
+        date: rate.date.clone(),
+        eur_per_unit: rate.eur_per_unit.clone(),
+    };
+    let table = RateTable {
+        source: request.source.clone(),
+        rates: request.rates.iter().map(rate).collect(),
+        replaces: request.replace,
+    };
+    table.parse().map(|_| Order::SetRates(table))
+}
+
+/// What a correction asks for.
+pub(super) fn correction(request: &v1::ProposeCorrectionRequest) -> Result<Order, Vec<FieldViolation>> {
+    let mut fields = Fields::default();
+    let kind = CorrectionKind::parse(&request.kind).unwrap_or_else(|| {
+        fields.fail("kind", "UNKNOWN", "is neither `adjust` nor `reverse`");
+        CorrectionKind::Adjust
+    });
+    let correction = Correction {
+        kind,
+        licence: request.number.trim().to_owned(),
+        line: request.line,
+        quantity: fields.change("quantity", &request.quantity),
+        value: fields.change("value", &request.value),
+        shipment: (request.shipment != 0).then_some(request.shipment),
+        reference: request.reference.trim().to_owned(),
+        reason: request.reason.clone(),
+        by: String::new(),
+    };
+    if let Err(violations) = correction.check() {
+        fields.extend(violations);
+    }
+    fields.or(Order::ProposeCorrection(correction))
+}
+
+/// Which exchange rates are asked for.
+pub(super) fn rate_filter(
+    request: &v1::ListExchangeRatesRequest,
+) -> Result<(Option<Currency>, Option<Date>), Refusal> {
+    let mut fields = Fields::default();
+    let date = fields.optional_date("date", &request.date);
+    let currency = (!request.currency.is_empty()).then(|| request.currency.parse::<Currency>());
+    let currency = currency.transpose().unwrap_or_else(|fault| {
+        fields.fail("currency", "CURRENCY", fault.to_string());
+        None
+    });
+    fields.or((currency, date)).map_err(Refusal::InvalidRequest)
 }
 
 /// Reads which licences are asked for.

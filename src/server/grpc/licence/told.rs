@@ -8,7 +8,10 @@ use rust_decimal::Decimal;
 use crate::{
     domain::{licence::LicenceLine, money::Currency},
     proto::v1,
-    register::{Event, Held, LicenceStanding, LicenceText, Register, Reservation, Suspension},
+    register::{
+        Amended, Correction, Event, Held, LicenceStanding, LicenceText, Register, Registered, Reservation,
+        SourcedRate, Suspension,
+    },
     server::grpc::convert,
     service::{Noted, Service},
 };
@@ -96,16 +99,72 @@ pub(super) fn held(register: &Register, held: &Held, on: Date) -> v1::HeldLicenc
     };
     let hits = |suspension: &&Suspension| {
         suspension.holds.contains(on)
-            && suspension.concerns(&held.terms)
-            && held.terms.lines.iter().any(|line| suspension.concerns_line(line))
+            && suspension.concerns(held.terms_on(on))
+            && held.terms_on(on).lines.iter().any(|line| suspension.concerns_line(line))
     };
     v1::HeldLicence {
-        licence: Some(licence_message(held.text())),
+        licence: Some(licence_message(held.text_on(on))),
         sequence: held.sequence,
         status: status.to_owned(),
         status_from: status_from.map(|from| from.to_string()).unwrap_or_default(),
-        balances: held.lines().map(|(line, balance)| self::balance(line, balance)).collect(),
+        balances: held.lines_on(on).map(|(line, balance)| self::balance(&line, balance)).collect(),
         suspensions: register.suspensions().filter(hits).map(suspension).collect(),
+        amendments: held.amendments().iter().map(amendment).collect(),
+        corrections: register
+            .proposals()
+            .filter(|(_, correction)| *correction.licence == *held.terms().number)
+            .map(|(proposal, waits)| correction(proposal, waits))
+            .collect(),
+    }
+}
+
+fn amendment(amended: &Amended) -> v1::Amendment {
+    v1::Amendment {
+        sequence: amended.sequence,
+        from: amended.from.to_string(),
+        reason: amended.reason.as_ref().to_owned(),
+        licence: Some(licence_message(amended.text())),
+    }
+}
+
+fn correction(proposal: u64, correction: &Correction) -> v1::Correction {
+    v1::Correction {
+        proposal,
+        kind: correction.kind.to_string(),
+        number: correction.licence.clone(),
+        line: correction.line,
+        quantity: correction.quantity.to_string(),
+        value: correction.value.to_string(),
+        shipment: correction.shipment.unwrap_or_default(),
+        reference: correction.reference.clone(),
+        reason: correction.reason.clone(),
+        proposed_by: correction.by.clone(),
+    }
+}
+
+/// A registration.
+pub(super) fn registered(registered: &Registered) -> v1::Registration {
+    let registration = registered.registration.clone();
+    let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    v1::Registration {
+        authorisation: registration.authorisation,
+        holder: registration.holder,
+        from: registration.from.to_string(),
+        until: day(registration.until),
+        reference: registration.reference,
+        first_use_notified: day(registration.first_use_notified),
+        sequence: registered.sequence,
+    }
+}
+
+/// An exchange rate.
+pub(super) fn exchange_rate(rate: &SourcedRate) -> v1::ExchangeRate {
+    v1::ExchangeRate {
+        currency: rate.currency.code().to_owned(),
+        date: rate.date.to_string(),
+        eur_per_unit: rate.eur_per_unit.to_string(),
+        source: rate.source.as_ref().to_owned(),
+        sequence: rate.sequence,
     }
 }
 
