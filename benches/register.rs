@@ -145,7 +145,7 @@ fn determination(book: &Rulebook) {
     let mut taken = Vec::new();
     for (export, assessment) in exports.iter().zip(&assessed) {
         let start = Instant::now();
-        let papers = register.standing(export, None, date(2022, 3, 31));
+        let papers = register.standing(export, None, None, date(2022, 3, 31));
         let decision = settle(book, export, &papers, assessment);
         taken.push(start.elapsed());
         assert_eq!(decision.effects.holds.len(), 1);

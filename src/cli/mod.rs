@@ -30,6 +30,8 @@ mod place;
 mod print;
 mod progress;
 #[cfg(feature = "daemon")]
+mod rates;
+#[cfg(feature = "daemon")]
 mod replay;
 #[cfg(feature = "daemon")]
 mod report;
@@ -77,7 +79,7 @@ enum Command {
     Test(test::Test),
     /// Say everything that is wrong with a rulebook folder
     Lint(lint::Lint),
-    /// Keep the register of licences: import, list, show, suspend, lift, revoke, return
+    /// Keep the register of licences: import, amend, list, show, suspend, lift, revoke, return, register, correct
     #[cfg(feature = "daemon")]
     Licence(licence::Licence),
     /// Find recorded decisions again
@@ -96,6 +98,9 @@ enum Command {
     /// Decide every recorded export again: as known then, or as the law is now known
     #[cfg(feature = "daemon")]
     Replay(replay::Replay),
+    /// Keep exchange rates, by which caps in another currency are tested
+    #[cfg(feature = "daemon")]
+    Rates(rates::Rates),
     /// Count and sum the register of licences
     #[cfg(feature = "daemon")]
     Report(report::Report),
@@ -169,6 +174,7 @@ impl Cli {
             #[cfg(feature = "daemon")]
             Command::Replay(verb) => verb.run(),
             #[cfg(feature = "daemon")]
+            Command::Rates(verb) => verb.run(),
             Command::Report(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Retention(verb) => verb.run(),

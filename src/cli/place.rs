@@ -9,6 +9,7 @@ use clap::Args;
 use super::client::{self, Connection};
 use super::exit::Failure;
 use crate::clock::System;
+use crate::proto::v1::licence_service_client::LicenceServiceClient;
 use crate::server;
 use crate::service::Service;
 use crate::store::Options;
@@ -27,7 +28,23 @@ pub struct Place {
     data: Option<PathBuf>,
 }
 
+/// The register of licences, to be read from: in a folder, or from a daemon.
+pub enum Reader {
+    /// A data folder, opened.
+    Folder(Box<Service>),
+    /// A daemon.
+    Daemon(LicenceServiceClient<Connection>),
+}
+
 impl Place {
+    /// The register of this place.
+    pub async fn register(&self) -> Result<Reader, Failure> {
+        match self.folder()? {
+            Some(service) => Ok(Reader::Folder(Box::new(service))),
+            None => Ok(Reader::Daemon(client::licences(self.daemon().await?))),
+        }
+    }
+
     /// The data folder opened, where one is named.
     pub fn folder(&self) -> Result<Option<Service>, Failure> {
         self.data.as_deref().map(open).transpose()

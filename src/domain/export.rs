@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use smallvec::SmallVec;
 
 use super::code::Classification;
@@ -49,6 +50,10 @@ pub struct ProposedExport {
     pub document_reference: Option<Box<str>>,
     /// The decision that this request supersedes.
     pub supersedes: Option<Box<str>>,
+    /// The decision whose reservation this delivery takes over, as far as it goes.
+    pub follows: Option<Box<str>>,
+    /// Days for which what is reserved is kept; `None` is the usual time.
+    pub reservation_days: Option<u32>,
 }
 
 /// One line of goods.
@@ -68,6 +73,21 @@ pub struct GoodsLine {
     pub value: Money,
     /// Free text; decides nothing.
     pub description: Box<str>,
+    /// What is drawn on which licence, where the exporter says so; empty leaves the choice.
+    pub allocations: Vec<AskedAllocation>,
+}
+
+/// A part of a goods line that is to be drawn on a licence.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AskedAllocation {
+    /// Number of the licence.
+    pub licence: Box<str>,
+    /// Its line; `None` is the one that fits.
+    pub licence_line: Option<u32>,
+    /// How much, in the unit of the goods.
+    pub quantity: Decimal,
+    /// Value, in the currency of the goods.
+    pub value: Decimal,
 }
 
 /// A customs code as digits without trailing pairs of zeros, so that `2701 00` is the heading `2701`.

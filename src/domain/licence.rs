@@ -98,6 +98,8 @@ pub struct LicenceLine {
 pub enum LicensedGoods {
     /// A code and what is below it.
     Code(ControlCode),
+    /// Nothing: the line is not to be used.
+    Nothing,
     /// Goods on no control list (in a sanctions authorisation, or after a catch-all decision).
     NotListed,
 }
@@ -146,6 +148,17 @@ pub struct Standing {
     pub reserve_until: Option<Date>,
     /// The decision whose reservation the export supersedes, and which counts in no balance here.
     pub releases: Option<u64>,
+    /// The reservation that a delivery takes over; it counts in no balance here.
+    pub takes: Option<Taken>,
+}
+
+/// A reservation that a delivery takes over.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The decision that reserved.
+    pub decision: u64,
+    /// The licences that it reserved on: they are drawn before others.
+    pub licences: Vec<Box<str>>,
 }
 
 impl LicenceKind {

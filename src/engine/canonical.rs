@@ -1,12 +1,13 @@
 //! Decisions as bytes: the same decision is the same bytes on every machine.
 //!
-//! Layout, version 1, and version 2 for a decision that changes the register of licences. Integers are little-endian; `text` is a `u16` length and UTF-8; `list` is a `u16` count and its
+//! Layout: version 1, version 2 for a decision that changes the register of licences, and version 3 for one that takes
+//! a reservation over. Integers are little-endian; `text` is a `u16` length and UTF-8; `list` is a `u16` count and its
 //! items; `option` is a byte 0, or a byte 1 and the value; dates and decimals are texts. Rules stand by id, version and
 //! copy (0: as known first; 1: with the end learnt later), words by their text, so that the bytes mean the same under
 //! every order of a rulebook's files. No message text, decision id or time is in them.
 //!
 //! ```text
-//! decision   = 1u8 rest | 2u8 effects rest
+//! decision   = 1u8 rest | 2u8 effects rest | 3u8 takes:u64 effects rest
 //! effects    = releases:option(u64) reserved_until:option(text) country:option(text) holds:list(hold)
 //! hold       = goods_line:u32 licence:text licence_line:u32 quantity:text value:text currency:text
 //! rest       = outcome:u8 basis:option(u8) lines:list(line) duties:list(text)
@@ -37,6 +38,8 @@ use crate::rulebook::{RuleIx, Rulebook};
 pub const VERSION: u8 = 1;
 /// Version of the layout of one that does.
 pub const VERSION_WITH_EFFECTS: u8 = 2;
+/// Version of the layout of one that takes a reservation over.
+pub const VERSION_TAKING_OVER: u8 = 3;
 
 /// Why bytes are no decision under a rulebook.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -55,6 +58,10 @@ pub fn encode(book: &Rulebook, decision: &Decision) -> Vec<u8> {
     let mut to = Writer { bytes: Vec::with_capacity(512), book };
     if decision.effects.is_none() {
         to.u8(VERSION);
+    } else if let Some(takes) = decision.effects.takes {
+        to.u8(VERSION_TAKING_OVER);
+        to.bytes.extend_from_slice(&takes.to_le_bytes());
+        to.effects(&decision.effects);
     } else {
         to.u8(VERSION_WITH_EFFECTS);
         to.effects(&decision.effects);

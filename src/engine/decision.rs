@@ -233,6 +233,8 @@ pub struct Decision {
 pub struct Effects {
     /// The decision whose reservation is given back, because this one supersedes it.
     pub releases: Option<u64>,
+    /// The decision whose reservation `holds` take over, as far as they go.
+    pub takes: Option<u64>,
     /// Last day (UTC) on which `holds` are kept; `None` where nothing is reserved.
     pub reserved_until: Option<Date>,
     /// Country of final destination.

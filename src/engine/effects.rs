@@ -1,6 +1,6 @@
 //! What a recorded decision did to the register of licences, read without its rulebook.
 
-use super::canonical::{VERSION, VERSION_WITH_EFFECTS};
+use super::canonical::{VERSION, VERSION_TAKING_OVER, VERSION_WITH_EFFECTS};
 use super::decision::{Effects, Hold};
 use crate::domain::period::parse_date;
 
@@ -21,8 +21,15 @@ pub(super) fn split_effects(bytes: &[u8]) -> Option<(Effects, &[u8])> {
         VERSION => Some((Effects::default(), rest)),
         VERSION_WITH_EFFECTS => {
             let mut reader = Reader(rest);
-            let effects = reader.effects()?;
+            let effects = reader.effects(None)?;
             (!effects.is_none()).then_some((effects, reader.0))
+        }
+        VERSION_TAKING_OVER => {
+            let mut reader = Reader(rest);
+            let takes = u64::from_le_bytes(reader.array()?);
+            let effects = reader.effects(Some(takes))?;
+            // Nothing takes a reservation over without reserving.
+            effects.reserved_until.is_some().then_some((effects, reader.0))
         }
         _ => None,
     }
@@ -31,13 +38,13 @@ pub(super) fn split_effects(bytes: &[u8]) -> Option<(Effects, &[u8])> {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn effects(&mut self) -> Option<Effects> {
+    fn effects(&mut self, takes: Option<u64>) -> Option<Effects> {
         let releases = if self.is_some()? { Some(u64::from_le_bytes(self.array()?)) } else { None };
         let reserved_until = if self.is_some()? { Some(parse_date(self.text()?).ok()?) } else { None };
         let country = if self.is_some()? { Some(self.parsed()?) } else { None };
         let count = u16::from_le_bytes(self.array()?);
         let holds: Option<Vec<Hold>> = (0..count).map(|_| self.hold()).collect();
-        Some(Effects { releases, reserved_until, country, holds: holds? })
+        Some(Effects { releases, takes, reserved_until, country, holds: holds? })
     }
 
     fn hold(&mut self) -> Option<Hold> {

@@ -3,6 +3,7 @@
 //! INVARIANT (`pure_decision`): both are functions of their arguments. Absent here: clocks, disks, networks,
 //! environments, and every kind of randomness or iteration order that is not fixed.
 
+mod answer;
 mod assess;
 pub mod canonical;
 mod cover;

@@ -1,18 +1,16 @@
 //! `settle`: what licences, general authorisations and releases make of an assessment.
 
-use std::collections::BTreeSet;
-
 use smallvec::SmallVec;
 
-use super::cover::{Cover, Draw, Drawn};
+use super::cover::Drawn;
 use super::decision::{
-    Allocation, Assessment, Considered, DayAssessment, Decision, Effects, EngineFinding, Fact, Finder,
-    Finding, Ground, Hold, LineAssessment, LineDecision, Upcoming,
+    Allocation, Assessment, Considered, DayAssessment, Decision, Effects, EngineFinding, Finder, Finding,
+    Ground, Hold, LineAssessment, LineDecision, Upcoming,
 };
 use super::tri::Missing;
 use crate::domain::export::{GoodsLine, ProposedExport};
 use crate::domain::licence::Standing;
-use crate::domain::outcome::{Authorisation, Basis, Effect, FindingState, Outcome};
+use crate::domain::outcome::{Basis, Effect, FindingState, Outcome};
 use crate::rulebook::model::Rule;
 use crate::rulebook::{RuleIx, Rulebook};
 
@@ -57,25 +55,25 @@ fn worst(lines: &[LineDecision]) -> Outcome {
     lines.iter().map(|line| line.outcome).max().unwrap_or(Outcome::Review)
 }
 
-struct Settler<'a> {
-    book: &'a Rulebook,
-    export: &'a ProposedExport,
-    standing: &'a Standing,
+pub(super) struct Settler<'a> {
+    pub(super) book: &'a Rulebook,
+    pub(super) export: &'a ProposedExport,
+    pub(super) standing: &'a Standing,
 }
 
 /// One line while it is being settled.
-struct Work<'a> {
-    assessed: &'a LineAssessment,
-    goods: &'a GoodsLine,
-    date: jiff::civil::Date,
-    findings: Vec<Finding>,
-    considered: Vec<Considered>,
-    allocations: SmallVec<[(usize, usize, Allocation); 1]>,
+pub(super) struct Work<'a> {
+    pub(super) assessed: &'a LineAssessment,
+    pub(super) goods: &'a GoodsLine,
+    pub(super) date: jiff::civil::Date,
+    pub(super) findings: Vec<Finding>,
+    pub(super) considered: Vec<Considered>,
+    pub(super) allocations: SmallVec<[(usize, usize, Allocation); 1]>,
 }
 
 impl Work<'_> {
     /// Notes once what was considered and not used.
-    fn consider(&mut self, what: &str, why_not: &str) {
+    pub(super) fn consider(&mut self, what: &str, why_not: &str) {
         let considered = Considered { what: what.into(), why_not: why_not.into() };
         if !self.considered.contains(&considered) {
             self.considered.push(considered);
@@ -108,6 +106,7 @@ impl Settler<'_> {
         }
         if !effects.holds.is_empty() {
             effects.reserved_until = self.standing.reserve_until;
+            effects.takes = self.standing.takes.as_ref().map(|taken| taken.decision);
             effects.country = Some(self.export.end_use_place.country);
         }
         effects
@@ -176,7 +175,7 @@ impl Settler<'_> {
         }
     }
 
-    fn rule(&self, finding: &Finding) -> Option<&Rule> {
+    pub(super) fn rule(&self, finding: &Finding) -> Option<&Rule> {
         match finding.finder {
             Finder::Rule(ix) => self.book.rule(ix),
             Finder::Engine(_) => None,
@@ -221,7 +220,7 @@ impl Settler<'_> {
     }
 
     /// A finding of a rule that speaks of papers rather than of goods.
-    fn paper_finding(
+    pub(super) fn paper_finding(
         &self,
         ix: RuleIx,
         effect: Effect,
@@ -242,137 +241,6 @@ impl Settler<'_> {
         }
     }
 
-    fn licences(&self, work: &mut Work<'_>, drawn: &Drawn) {
-        let asks = |finding: &Finding| {
-            let kind = match finding.effect {
-                _ if !finding.counts() => return None,
-                Effect::RequireLicence(kind) => kind,
-                Effect::Prohibit if finding.answerable => Authorisation::Sanctions,
-                _ => return None,
-            };
-            Some(self.duty(finding, kind))
-        };
-        // INVARIANT: one licence satisfies one duty of the line.
-        let duties: BTreeSet<Duty<'_>> = work.findings.iter().filter_map(asks).collect();
-        for duty in &duties {
-            let answer = self.answer(work, drawn, *duty, &duties);
-            for at in 0..work.findings.len() {
-                if let Some(finding) =
-                    work.findings.get_mut(at).filter(|finding| asks(finding) == Some(*duty))
-                {
-                    answer.apply(finding);
-                }
-            }
-            answer.report(self, work);
-        }
-    }
-
-    /// The duty that a finding asks to be answered.
-    fn duty(&self, finding: &Finding, kind: Authorisation) -> Duty<'_> {
-        let rule = self.rule(finding).filter(|_| kind == Authorisation::Sanctions);
-        Duty {
-            kind,
-            act: rule.map_or("", |rule| &rule.citation.act),
-            whatever_goods: rule.is_some_and(|rule| rule.scope.iter().all(|scope| scope.goods.is_none())),
-        }
-    }
-
-    /// What the offered licences say to one duty.
-    fn answer(
-        &self,
-        work: &mut Work<'_>,
-        drawn: &Drawn,
-        duty: Duty<'_>,
-        duties: &BTreeSet<Duty<'_>>,
-    ) -> Answer {
-        let suspensions: Vec<&Rule> =
-            work.assessed.suspensions.iter().filter_map(|ix| self.book.rule(*ix)).collect();
-        let draw = Draw {
-            export: self.export,
-            goods: work.goods,
-            date: work.date,
-            rates: &self.standing.rates,
-            drawn,
-            within_union: work.assessed.intra_union,
-            is_transit: self
-                .book
-                .vocabulary
-                .activities
-                .entry(self.export.activity)
-                .is_some_and(|activity| activity.transit),
-            suspensions: &suspensions,
-        };
-        let mut best: Option<(Preference, usize, usize, Allocation)> = None;
-        let mut answer = Answer { result: Result::NoneOffered, over_cap: false };
-        // Of licences that nobody offered, one that is for something else is no answer to this export.
-        let is_found = self.standing.finds && self.export.licences_offered.is_empty();
-        let of_register = self.standing.licences.iter().filter(|_| is_found).map(|licence| &licence.number);
-        for number in self.export.licences_offered.iter().chain(of_register) {
-            let found =
-                self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
-            let Some((at, licence)) = found else {
-                work.consider(number, "no licence of this number is recorded");
-                answer.raise(Result::Insufficient);
-                continue;
-            };
-            // A licence of another kind is offered for the duty of its own kind, where the line has one.
-            let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
-            if !accepts(&duty) && duties.iter().any(accepts) {
-                continue;
-            }
-            if work.allocations.iter().any(|(used, ..)| *used == at) {
-                work.consider(number, "it answers another duty of this line already");
-                answer.raise(Result::Insufficient);
-                continue;
-            }
-            let why_not = match draw.cover(at, licence, duty.kind) {
-                Cover::Covers { line, allocation, names_end_user, expires } => {
-                    let preference = (
-                        !names_end_user,
-                        expires.is_none(),
-                        expires,
-                        allocation.remaining_value.is_none(),
-                        allocation.remaining_value,
-                    );
-                    if best.as_ref().is_none_or(|(other, ..)| preference < *other) {
-                        best = Some((preference, at, line, allocation));
-                    }
-                    continue;
-                }
-                Cover::Suspended(by, why) => {
-                    let rules = by
-                        .iter()
-                        .filter_map(|position| work.assessed.suspensions.get(*position))
-                        .copied()
-                        .collect();
-                    answer.raise(Result::Suspended(licence.number.clone(), rules));
-                    why
-                }
-                Cover::OverCap(why) => {
-                    answer.over_cap = true;
-                    answer.raise(Result::Insufficient);
-                    why
-                }
-                Cover::RateMissing(why) => {
-                    answer.raise(Result::RateMissing(why.clone()));
-                    why
-                }
-                Cover::No(why) => {
-                    if !is_found {
-                        answer.raise(Result::Insufficient);
-                    }
-                    why
-                }
-            };
-            work.consider(&licence.number, &why_not);
-        }
-        if let Some((_, licence, line, allocation)) = best {
-            answer.result = Result::Covered(allocation.licence.clone());
-            work.allocations.push((licence, line, allocation));
-        }
-        answer
-    }
-
     /// Releases by people: they clear what people may decide, and never a ban.
     fn clearances(&self, work: &mut Work<'_>) {
         for finding in &mut work.findings {
@@ -391,105 +259,6 @@ impl Settler<'_> {
                 finding.missing = Missing::NONE;
                 finding.ground = Some(Ground::Clearance(clearance.id.clone()));
             }
-        }
-    }
-}
-
-/// What one licence can answer. Licence duties of one kind are one duty of the line; authorisations under sanctions
-/// acts are given act by act, and those of frozen assets apart from those for goods: what allows oil pipes for Russia
-/// gives nothing to a person whose assets are frozen.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Duty<'a> {
-    kind: Authorisation,
-    /// The ban on giving a person anything comes last: an authorisation that could answer either answers for goods.
-    whatever_goods: bool,
-    act: &'a str,
-}
-
-/// Which of several licences is used: one that names the end user, then the earliest to expire, then the smallest
-/// balance that suffices.
-type Preference = (bool, bool, Option<jiff::civil::Date>, bool, Option<rust_decimal::Decimal>);
-
-struct Answer {
-    result: Result,
-    /// Some licence fails on nothing but a cap.
-    over_cap: bool,
-}
-
-enum Result {
-    NoneOffered,
-    Insufficient,
-    Suspended(Box<str>, SmallVec<[RuleIx; 1]>),
-    RateMissing(String),
-    Covered(Box<str>),
-}
-
-impl Result {
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::NoneOffered => 0,
-            Self::Insufficient => 1,
-            Self::Suspended(..) => 2,
-            Self::RateMissing(_) => 3,
-            Self::Covered(_) => 4,
-        }
-    }
-}
-
-impl Answer {
-    fn raise(&mut self, result: Result) {
-        if result.rank() > self.result.rank() {
-            self.result = result;
-        }
-    }
-
-    /// What the answer makes of a finding that asked.
-    fn apply(&self, finding: &mut Finding) {
-        let duty =
-            matches!(finding.effect, Effect::RequireLicence(_)) && finding.state == FindingState::Stands;
-        match &self.result {
-            Result::Covered(number) => {
-                finding.state = FindingState::Satisfied;
-                finding.missing = Missing::NONE;
-                finding.ground = Some(Ground::Licence(number.clone()));
-            }
-            Result::RateMissing(_) if duty => {
-                finding.state = FindingState::Unknown;
-                finding.missing = Missing::EXCHANGE_RATE;
-            }
-            Result::Suspended(..) if duty => finding.outcome = Some(Outcome::LicenceSuspended),
-            Result::Insufficient if duty => finding.outcome = Some(Outcome::LicenceInsufficient),
-            _ => {}
-        }
-    }
-
-    /// Further findings that the answer brings.
-    fn report(&self, settler: &Settler<'_>, work: &mut Work<'_>) {
-        match &self.result {
-            Result::Suspended(number, rules) => {
-                for ix in rules {
-                    let duties = SmallVec::new();
-                    let mut finding = settler.paper_finding(*ix, Effect::SuspendLicences, duties);
-                    finding.facts.push(Fact { field: "licence", value: number.clone() });
-                    work.findings.push(finding);
-                }
-            }
-            Result::RateMissing(why) => {
-                let finding = Finding::of_engine(EngineFinding::RateMissing, false)
-                    .with("goods.currency", why.as_str());
-                if !work.findings.contains(&finding) {
-                    work.findings.push(finding);
-                }
-            }
-            Result::Insufficient if self.over_cap => {
-                for ix in &work.assessed.exceeded {
-                    let finding = settler.paper_finding(*ix, Effect::LicenceExceeded, SmallVec::new());
-                    if !work.findings.contains(&finding) {
-                        work.findings.push(finding);
-                    }
-                }
-            }
-            _ => {}
         }
     }
 }

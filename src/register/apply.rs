@@ -171,6 +171,9 @@ impl Register {
             self.give_back(superseded);
         }
         let Some(until) = effects.reserved_until else { return Ok(()) };
+        if let Some(order) = effects.takes {
+            self.take_over(order, &effects.holds)?;
+        }
         let mut holder: Box<str> = Box::default();
         for hold in &effects.holds {
             holder = self.change(&hold.licence, hold.licence_line, |balance| {
@@ -266,6 +269,34 @@ impl Register {
         Ok(())
     }
 
+    /// What a delivery reserves is taken out of what its order reserved on the same lines of licences.
+    fn take_over(&mut self, order: u64, holds: &[Hold]) -> Result<(), ApplyError> {
+        let Some(reservation) = self.reservations.get(&order) else { return Ok(()) };
+        let (mut reservation, mut taken) = (reservation.as_ref().clone(), Vec::new());
+        for hold in holds {
+            let (mut quantity, mut value) = (hold.quantity, hold.value);
+            let of =
+                |part: &&mut Hold| part.licence == hold.licence && part.licence_line == hold.licence_line;
+            for part in reservation.parts.iter_mut().filter(of) {
+                let both = (quantity.min(part.quantity), value.min(part.value));
+                (part.quantity, part.value) = (part.quantity - both.0, part.value - both.1);
+                (quantity, value) = (quantity - both.0, value - both.1);
+                taken.push((hold.licence.clone(), hold.licence_line, both));
+            }
+        }
+        self.reservations.insert(order, Arc::new(reservation));
+        for (licence, line, (quantity, value)) in taken {
+            self.change(&licence, line, |balance| {
+                balance.reserved_quantity -= quantity;
+                balance.reserved_value -= value;
+            })?;
+        }
+        if self.is_used_up(order) {
+            self.give_back(order);
+        }
+        Ok(())
+    }
+
     /// Is nothing left of a reservation?
     fn is_used_up(&self, decision: u64) -> bool {
         self.reservation(decision).is_some_and(|reservation| {
@@ -286,31 +317,42 @@ impl Register {
         }
     }
 
-    /// What the register has for an export, once the reservation that it supersedes is given back: the licences that it
-    /// offers, or else those of its exporter for such goods, such a country and its day.
+    /// What the register has for an export, without the reservation that it supersedes or takes over: the licences that
+    /// it offers, or else those of its exporter for such goods, such a country and its day.
     #[must_use]
     pub fn standing(
         &self,
         export: &ProposedExport,
         superseded: Option<u64>,
+        followed: Option<u64>,
         reserve_until: Date,
     ) -> licence::Standing {
         let exporter = export.party(Role::Exporter).map_or("", |party| &party.normal_name);
-        let releases = superseded.filter(|superseded| {
-            self.reservation(*superseded).is_some_and(|reservation| *reservation.holder == *exporter)
+        let of_exporter =
+            |decision: u64| self.reservation(decision).filter(|reservation| *reservation.holder == *exporter);
+        let releases = superseded.filter(|superseded| of_exporter(*superseded).is_some());
+        let takes = followed.and_then(of_exporter).map(|reservation| licence::Taken {
+            decision: reservation.sequence,
+            licences: reservation.parts.iter().map(|part| part.licence.clone()).collect(),
         });
-        let without = releases.map(|superseded| {
+        let without = releases.or(takes.as_ref().map(|taken| taken.decision)).map(|reserved| {
             let mut register = self.clone();
-            register.give_back(superseded);
+            register.give_back(reserved);
             register
         });
         let register = without.as_ref().unwrap_or(self);
-        let licences = if export.licences_offered.is_empty() {
+        let mut licences = if export.licences_offered.is_empty() {
             register.found(export, exporter)
         } else {
             let offered = export.licences_offered.iter().filter_map(|number| register.licence(number));
             offered.map(|held| register.as_of(held, export)).collect()
         };
+        for asked in export.goods.iter().flat_map(|goods| &goods.allocations) {
+            let is_there = licences.iter().any(|licence: &Licence| licence.number == asked.licence);
+            if let Some(held) = register.licence(&asked.licence).filter(|_| !is_there) {
+                licences.push(register.as_of(held, export));
+            }
+        }
         licence::Standing {
             licences,
             registrations: self.registered_for(export),
@@ -319,6 +361,7 @@ impl Register {
             finds: true,
             reserve_until: Some(reserve_until),
             releases,
+            takes,
         }
     }
 
@@ -412,7 +455,7 @@ fn user(normal_name: &str) -> u64 {
 fn root_of(goods: &LicensedGoods) -> Root {
     match goods {
         LicensedGoods::Code(code) => root(code.entry()),
-        LicensedGoods::NotListed => Root::default(),
+        LicensedGoods::NotListed | LicensedGoods::Nothing => Root::default(),
     }
 }
 

@@ -138,7 +138,7 @@ impl Suspension {
     pub fn concerns_line(&self, line: &LicenceLine) -> bool {
         let of_line = |code: &ControlCode| match &line.goods {
             LicensedGoods::Code(licensed) => code.covers(licensed) || licensed.covers(code),
-            LicensedGoods::NotListed => false,
+            LicensedGoods::NotListed | LicensedGoods::Nothing => false,
         };
         self.codes.is_empty() || self.codes.iter().any(of_line)
     }

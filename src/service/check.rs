@@ -219,8 +219,10 @@ impl Core {
             warn!({ field::CALLER } = &**caller.name(), "a caller asked for an exporter that is not its own");
             return Err(Err(Refusal::ExporterNotTheirs));
         }
-        if let Some(id) = &export.supersedes {
-            self.supersedable(id, exporter).map_err(Err)?;
+        for (field, id) in [("supersedes", &export.supersedes), ("follows", &export.follows)] {
+            if let Some(id) = id {
+                self.decided_before(field, id, exporter).map_err(Err)?;
+            }
         }
         let caller = caller.name().clone();
         if export.dry_run {
@@ -263,8 +265,8 @@ impl Core {
     }
 
     /// Is there such a decision of this exporter?
-    fn supersedable(&self, id: &str, exporter: &str) -> Result<(), Refusal> {
-        let field = |reason, description: String| Err(Refusal::field("supersedes", reason, description));
+    fn decided_before(&self, named: &str, id: &str, exporter: &str) -> Result<(), Refusal> {
+        let field = |reason, description: String| Err(Refusal::field(named, reason, description));
         let read: DecisionId = match id.parse() {
             Ok(read) => read,
             Err(fault) => return field("DECISION_ID", DecisionIdError::to_string(&fault)),
@@ -383,10 +385,11 @@ pub(super) fn assessed(
 
 /// What the register, as it is before the decision, has for an export that is decided at this instant.
 pub(super) fn papers(register: &Register, export: &ProposedExport, now: Timestamp) -> Standing {
-    let superseded = export.supersedes.as_deref().and_then(|id| id.parse::<DecisionId>().ok());
+    let named = |id: &Option<Box<str>>| Some(id.as_deref()?.parse::<DecisionId>().ok()?.sequence());
     let last = export.export_date.max(day_of(now));
-    let until = last.checked_add(RESERVATION_DAYS.days()).unwrap_or(last);
-    register.standing(export, superseded.map(DecisionId::sequence), until)
+    let days = export.reservation_days.map_or(RESERVATION_DAYS, i64::from);
+    let until = last.checked_add(days.days()).unwrap_or(last);
+    register.standing(export, named(&export.supersedes), named(&export.follows), until)
 }
 
 /// The day of an instant in UTC: a reservation asks for no zone, and a zone for files of the machine.

@@ -161,7 +161,7 @@ pub(super) fn rules_of<'a>(decision: &Decision, book: &'a Rulebook) -> BTreeSet<
 /// What a decision is found by that changes the register.
 pub(super) fn effect_terms(effects: &Effects) -> Vec<Term> {
     let mut terms: Vec<Term> = effects.holds.iter().map(|hold| licence_term(&hold.licence)).collect();
-    terms.extend(effects.releases.map(decision_term));
+    terms.extend([effects.releases, effects.takes].into_iter().flatten().map(decision_term));
     terms.sort_unstable();
     terms.dedup();
     terms

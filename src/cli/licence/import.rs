@@ -161,6 +161,12 @@ pub fn rows_of(name: &str, text: &str) -> Result<Vec<LicenceText>, Failure> {
     Ok(rows.into_iter().map(|row| row.text).collect())
 }
 
+/// The one thing that a YAML file holds.
+pub fn one_of<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    let text = input::text(path)?;
+    serde_yaml::from_str(&text).map_err(|fault| anyhow!("`{}`: {fault}", path.display()).into())
+}
+
 fn document(name: &str, text: &str, rows: &mut Vec<Row>, bad: &mut Vec<String>) {
     let top: Result<serde_yaml::Value, _> = serde_yaml::from_str(text);
     let is_list = matches!(top, Ok(serde_yaml::Value::Sequence(_)));

@@ -1,6 +1,7 @@
 //! `slagboom licence`: the register of licences.
 
 mod import;
+mod papers;
 mod told;
 
 use clap::{Args, Subcommand};
@@ -10,9 +11,10 @@ use tonic::Status;
 
 use self::import::Import;
 pub use self::import::rows_of;
+use self::papers::{Amend, Approve, Correct, Register, Registrations, tell};
 pub use self::told::{amount as grouped_amount, suspended};
 use super::exit::{Done, Exit, Failure};
-use super::place::{Place, SERVER_DEFAULT};
+use super::place::{Place, Reader, SERVER_DEFAULT};
 use super::{Format, client, print};
 use crate::clock::{Clock, System};
 use crate::domain::identity::Identity;
@@ -37,6 +39,16 @@ enum Verb {
     List(List),
     /// Show one licence with its lines, balances and suspensions
     Show(Show),
+    /// Amend a licence: a new version, with its own first day
+    Amend(Amend),
+    /// Register an exporter for a general authorisation
+    Register(Register),
+    /// List registrations for general authorisations
+    Registrations(Registrations),
+    /// Propose a correction of what has left of a licence
+    Correct(Correct),
+    /// Approve a correction that somebody else proposed
+    Approve(Approve),
     /// Suspend every licence that meets the criteria, also those recorded later; says what that stops
     Suspend(Suspend),
     /// Lift a suspension; balances and reservations are as they were
@@ -151,6 +163,11 @@ impl Licence {
             Verb::Import(import) => import.run(),
             Verb::List(list) => list.run(),
             Verb::Show(show) => show.run(),
+            Verb::Amend(amend) => amend.run(),
+            Verb::Register(register) => register.run(),
+            Verb::Registrations(registrations) => registrations.run(),
+            Verb::Correct(correct) => correct.run(),
+            Verb::Approve(approve) => approve.run(),
             Verb::Suspend(suspend) => suspend.run(),
             Verb::Lift(lift) => lift.run(),
             Verb::Revoke(end) => end.run(true),
@@ -160,7 +177,7 @@ impl Licence {
 }
 
 /// An id under which the same order is the same request: a verb that is repeated after a time-out changes nothing twice.
-fn request_id(verb: &str, message: &impl Message) -> String {
+pub fn request_id(verb: &str, message: &impl Message) -> String {
     let digest = Digest::of(&message.encode_to_vec()).to_string();
     format!("{verb}/{}", digest.get(..32).unwrap_or(&digest))
 }
@@ -196,10 +213,14 @@ impl List {
 /// All licences that are asked for.
 pub fn licences(place: &Place, request: v1::ListLicencesRequest) -> Result<Vec<v1::HeldLicence>, Failure> {
     client::runtime()?.block_on(async {
-        let Some(service) = place.folder()? else {
-            return of_daemon(&mut client::licences(place.daemon().await?), request).await;
-        };
-        pages(request, async |request| Ok(grpc::list_licences(&service, &Identity::local(), request)?)).await
+        match place.register().await? {
+            Reader::Daemon(mut daemon) => of_daemon(&mut daemon, request).await,
+            Reader::Folder(service) => {
+                let page =
+                    async |request: &_| Ok(grpc::list_licences(&service, &Identity::local(), request)?);
+                pages(request, page).await
+            }
+        }
     })
 }
 
@@ -236,15 +257,15 @@ impl Show {
     fn run(self) -> Done {
         let on = self.on.map(|on| on.to_string()).unwrap_or_default();
         let request = v1::GetLicenceRequest { number: self.number, on };
-        let response = match self.place.folder()? {
-            Some(service) => grpc::get_licence(&service, &Identity::local(), &request)?,
-            None => client::runtime()?.block_on(async {
-                let found = client::licences(self.place.daemon().await?).get_licence(request).await;
-                Ok::<_, Failure>(
-                    found.map_err(|status| client::failure("licence show", &status))?.into_inner(),
-                )
-            })?,
-        };
+        let response = client::runtime()?.block_on(async {
+            Ok::<_, Failure>(match self.place.register().await? {
+                Reader::Folder(service) => grpc::get_licence(&service, &Identity::local(), &request)?,
+                Reader::Daemon(mut daemon) => {
+                    let found = daemon.get_licence(request).await;
+                    found.map_err(|status| client::failure("licence show", &status))?.into_inner()
+                }
+            })
+        })?;
         match self.format {
             Format::Json => print::json(&proto::json(&response, "slagboom.v1.GetLicenceResponse")?)?,
             Format::Human => print::out(&told::one(&response.licence.unwrap_or_default()))?,
@@ -316,15 +337,6 @@ impl End {
                 licences.return_licence(request).await.map_err(failed)?.into_inner().recorded
             })
         })?;
-        match format {
-            Format::Json => {
-                print::json(&proto::json(&recorded.unwrap_or_default(), "slagboom.v1.Recorded")?)?;
-            }
-            Format::Human => {
-                let what = if is_revoked { "revoked" } else { "returned" };
-                print::out(&told::recorded(what, recorded.as_ref()))?;
-            }
-        }
-        Ok(Exit::Fine)
+        tell(format, if is_revoked { "revoked" } else { "returned" }, recorded)
     }
 }

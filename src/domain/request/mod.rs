@@ -3,6 +3,7 @@
 //! Case files, `slagboom check` and the wire all become this shape first, so there is one parser and one set of
 //! messages. Every bad field is reported, not the first.
 
+mod allocation;
 mod parse;
 mod read;
 
@@ -32,6 +33,11 @@ pub const SHORT_BYTES_MAX: usize = 128;
 pub const REQUEST_ID_MAX: usize = 128;
 /// Most annex items on a line, claims, licences offered or transit countries in an export.
 pub const ITEMS_MAX: usize = 64;
+
+/// Most licences that a goods line is split over.
+pub const ALLOCATIONS_MAX: usize = 16;
+/// Longest time for which a reservation is kept, days.
+pub const RESERVATION_DAYS_MAX: u32 = 366;
 
 /// A request as text. Nothing is checked yet, and a field that is `null` is one that is left out.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -100,6 +106,12 @@ pub struct RawRequest {
     /// Decision that this request supersedes.
     #[serde(default)]
     pub supersedes: Option<String>,
+    /// Decision whose reservation this delivery takes over, as far as it goes.
+    #[serde(default)]
+    pub follows: Option<String>,
+    /// Days for which what is reserved is kept, after the export date or the answer; left out or 0: the usual time.
+    #[serde(default)]
+    pub reservation_days: Option<u32>,
 }
 
 /// A party as text.
@@ -178,6 +190,27 @@ pub struct RawGoods {
     /// When, a civil day; decides nothing.
     #[serde(default)]
     pub classified_on: Option<String>,
+    /// What is drawn on which licence. Left out: the daemon chooses.
+    #[serde(default, deserialize_with = "null_is_absent")]
+    pub allocations: Vec<RawAllocation>,
+}
+
+/// A part of a goods line that is to be drawn on a licence, as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawAllocation {
+    /// Number of the licence. Required.
+    #[serde(default, deserialize_with = "null_is_absent")]
+    pub licence: String,
+    /// Its line; the one that fits when 0 or left out.
+    #[serde(default, deserialize_with = "line_number")]
+    pub licence_line: u32,
+    /// How much. Required, more than zero.
+    #[serde(default, deserialize_with = "null_is_absent")]
+    pub quantity: String,
+    /// Value, in the currency of the goods. Required.
+    #[serde(default, deserialize_with = "null_is_absent")]
+    pub value: String,
 }
 
 /// Knowledge as text.

@@ -73,6 +73,11 @@ impl<'a> Parser<'a> {
         let transit = self.transit(&raw.transit_countries);
         let document_reference = self.short("document_reference", raw.document_reference.as_deref());
         let supersedes = self.short("supersedes", raw.supersedes.as_deref());
+        let follows = self.short("follows", raw.follows.as_deref());
+        if supersedes.is_some() && follows.is_some() {
+            self.fail("follows", "BOTH", "a document replaces another one or follows it, not both");
+        }
+        let reservation_days = self.reservation_days(raw.reservation_days);
         Some(ProposedExport {
             request_id,
             dry_run: raw.dry_run,
@@ -92,10 +97,12 @@ impl<'a> Parser<'a> {
             transit,
             document_reference,
             supersedes,
+            follows,
+            reservation_days,
         })
     }
 
-    fn fail(&mut self, field: impl Display, reason: &'static str, description: impl Into<String>) {
+    pub(super) fn fail(&mut self, field: impl Display, reason: &'static str, description: impl Into<String>) {
         self.violations.add(field, reason, description);
     }
 
@@ -349,6 +356,7 @@ impl<'a> Parser<'a> {
         if let Some(text) = raw.classified_on.as_deref().filter(|text| !text.is_empty()) {
             self.date(field("classified_on"), text);
         }
+        let allocations = self.allocations(at, &raw.allocations);
         Some(GoodsLine {
             line,
             classification: classification?,
@@ -357,6 +365,7 @@ impl<'a> Parser<'a> {
             quantity: Quantity { amount: amount?, unit: unit.into() },
             value: Money { amount: value?, currency: currency? },
             description: description.into(),
+            allocations,
         })
     }
 
@@ -534,7 +543,13 @@ impl<'a> Parser<'a> {
     }
 
     /// Length and control characters; line breaks and tabs are free text only.
-    fn check_text(&mut self, field: impl Display, text: &str, bytes_max: usize, lines: bool) -> bool {
+    pub(super) fn check_text(
+        &mut self,
+        field: impl Display,
+        text: &str,
+        bytes_max: usize,
+        lines: bool,
+    ) -> bool {
         if text.len() > bytes_max {
             self.fail(&field, "TOO_LONG", format!("{} bytes are more than {bytes_max}", text.len()));
             return false;

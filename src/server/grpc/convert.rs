@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         outcome::{Authorisation, Basis, Effect, FindingState, Outcome},
-        request::{RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest},
+        request::{RawAllocation, RawGoods, RawKnowledge, RawParty, RawPlace, RawRequest},
     },
     proto::v1,
     service::ReceiptKind,
@@ -76,6 +76,8 @@ pub fn raw_request(request: v1::CheckExportRequest) -> RawRequest {
         transit_countries: request.transit_countries,
         document_reference: present(request.document_reference),
         supersedes: present(request.supersedes),
+        follows: present(request.follows),
+        reservation_days: (request.reservation_days != 0).then_some(request.reservation_days),
     }
 }
 
@@ -93,6 +95,16 @@ fn raw_goods(goods: v1::Goods) -> RawGoods {
         description: present(goods.description),
         classified_by: present(goods.classified_by),
         classified_on: present(goods.classified_on),
+        allocations: goods
+            .allocations
+            .into_iter()
+            .map(|asked| RawAllocation {
+                licence: asked.licence,
+                licence_line: asked.licence_line,
+                quantity: asked.quantity,
+                value: asked.value,
+            })
+            .collect(),
     }
 }
 
@@ -160,6 +172,8 @@ pub fn request_message(request: RawRequest) -> Result<v1::CheckExportRequest, St
         transit_countries: request.transit_countries,
         document_reference: request.document_reference.unwrap_or_default(),
         supersedes: request.supersedes.unwrap_or_default(),
+        follows: request.follows.unwrap_or_default(),
+        reservation_days: request.reservation_days.unwrap_or_default(),
         receipt: v1::ReceiptKind::Unspecified.into(),
     })
 }
@@ -188,6 +202,16 @@ fn goods_message(goods: RawGoods) -> v1::Goods {
         description: goods.description.unwrap_or_default(),
         classified_by: goods.classified_by.unwrap_or_default(),
         classified_on: goods.classified_on.unwrap_or_default(),
+        allocations: goods
+            .allocations
+            .into_iter()
+            .map(|asked| v1::AskedAllocation {
+                licence: asked.licence,
+                licence_line: asked.licence_line,
+                quantity: asked.quantity,
+                value: asked.value,
+            })
+            .collect(),
     }
 }
 
@@ -326,6 +350,12 @@ mod tests {
             description: Some("what".to_owned()),
             classified_by: Some("who".to_owned()),
             classified_on: Some("2022-01-01".to_owned()),
+            allocations: vec![RawAllocation {
+                licence: "NL-1".to_owned(),
+                licence_line: 2,
+                quantity: "1".to_owned(),
+                value: "2".to_owned(),
+            }],
         };
         let party = |role: &str, kind: &str| RawParty {
             role: present(role.to_owned()),
@@ -364,6 +394,8 @@ mod tests {
             transit_countries: vec!["TR".to_owned()],
             document_reference: Some("DN".to_owned()),
             supersedes: Some("D1".to_owned()),
+            follows: Some("D0".to_owned()),
+            reservation_days: Some(90),
         };
         assert_eq!(raw_request(request_message(request.clone()).unwrap()), request);
         let odd = RawRequest { known_at: Some("yesterday".to_owned()), ..request };

@@ -1,6 +1,7 @@
 //! Licences over a real socket: reserved with the decision, drawn once, suspended by criterion, the same after a restart.
 
 mod crash;
+mod orders;
 mod papers;
 mod property;
 mod suspend;

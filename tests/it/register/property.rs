@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::date;
+use jiff::{ToSpan, civil::date};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use slagboom::{
     domain::{export::ProposedExport, licence::ExchangeRates, money::Currency, request::RawRequest},
     engine::{self, Known, Question, assess, canonical, settle},
-    register::{Event, LicenceText, LineText, Register, Release, ShippedLine},
+    register::{
+        Amendment, Approval, Correction, CorrectionKind, Event, LicenceText, LineText, Register, Release,
+        ShippedLine,
+    },
     rulebook::Rulebook,
     screening,
 };
@@ -18,17 +21,43 @@ use crate::support::small_rulebook;
 /// What somebody does.
 #[derive(Clone, Debug)]
 enum Step {
-    Check { quantity: u32, value: u32, lines: usize, supersedes: Option<prop::sample::Index> },
-    Confirm { of: prop::sample::Index, quantity: u32, value: u32, is_last: bool },
-    Release { of: prop::sample::Index },
-    Expire { of: prop::sample::Index },
+    Check {
+        quantity: u32,
+        value: u32,
+        lines: usize,
+        names: Option<(bool, prop::sample::Index)>,
+    },
+    /// A cap of the first licence becomes another one.
+    Amend {
+        quantity: u32,
+        value: u32,
+    },
+    /// What has left of the first licence was other than it seemed, as two people say.
+    Correct {
+        quantity: i32,
+        value: i32,
+    },
+    Confirm {
+        of: prop::sample::Index,
+        quantity: u32,
+        value: u32,
+        is_last: bool,
+    },
+    Release {
+        of: prop::sample::Index,
+    },
+    Expire {
+        of: prop::sample::Index,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
-        4 => (1_u32..60, 0_u32..6_000, 1_usize..4, prop::option::weighted(0.2, index()))
-            .prop_map(|(quantity, value, lines, supersedes)| Step::Check { quantity, value, lines, supersedes }),
+        4 => (1_u32..60, 0_u32..6_000, 1_usize..4, prop::option::weighted(0.4, (any::<bool>(), index())))
+            .prop_map(|(quantity, value, lines, names)| Step::Check { quantity, value, lines, names }),
+        1 => (0_u32..120, 0_u32..12_000).prop_map(|(quantity, value)| Step::Amend { quantity, value }),
+        1 => (-60_i32..60, -6_000_i32..6_000).prop_map(|(quantity, value)| Step::Correct { quantity, value }),
         3 => (index(), 0_u32..60, 0_u32..6_000, any::<bool>())
             .prop_map(|(of, quantity, value, is_last)| Step::Confirm { of, quantity, value, is_last }),
         1 => index().prop_map(|of| Step::Release { of }),
@@ -114,15 +143,19 @@ proptest! {
         let always = BTreeMap::new();
         let mut decisions: Vec<u64> = Vec::new();
         let mut decided: Vec<(u64, Vec<u8>)> = Vec::new();
-        for (sequence, step) in (10_u64..).zip(steps) {
+        for (sequence, step) in (10_u64..).step_by(2).zip(steps) {
+            let at = sequence + u64::from(matches!(step, Step::Correct { .. }));
             let pick = |of: prop::sample::Index| (!decisions.is_empty()).then(|| *of.get(&decisions));
             let planned = match step {
-                Step::Check { quantity, value, lines, supersedes } => {
+                Step::Check { quantity, value, lines, names } => {
+                    let named = names.and_then(|(is_order, of)| Some((is_order, pick(of)?)));
+                    let supersedes = named.filter(|(is_order, _)| !is_order).map(|(_, of)| of);
+                    let follows = named.filter(|(is_order, _)| *is_order).map(|(_, of)| of);
                     let export = export(&book, quantity, value, lines);
                     let hits = screening::exact(&book, &export, &[]);
                     let known = Known::Always { at: None, recorded_at: &always };
                     let question = Question { book: &book, export: &export, known, hits: &hits, rates: &rates };
-                    let papers = register.standing(&export, supersedes.and_then(pick), date(2022, 3, 31));
+                    let papers = register.standing(&export, supersedes, follows, date(2022, 3, 31));
                     let decision = settle(&book, &export, &papers, &assess(&question));
                     let bytes = canonical::encode(&book, &decision);
                     let effects = engine::effects(&bytes).unwrap();
@@ -132,6 +165,31 @@ proptest! {
                     decisions.push(sequence);
                     decided.push((sequence, bytes));
                     None
+                }
+                Step::Amend { quantity, value } => {
+                    let licence = licence("NL-BOTH", Some(quantity), Some(value));
+                    let from = date(2022, 1, 1).saturating_add(i64::try_from(sequence).unwrap().days());
+                    register.plan_amend(Amendment { licence, from, reason: "amended".to_owned() }).ok()
+                }
+                Step::Correct { quantity, value } => {
+                    let correction = Correction {
+                        kind: CorrectionKind::Adjust,
+                        licence: "NL-BOTH".to_owned(),
+                        line: 1,
+                        quantity: quantity.into(),
+                        value: value.into(),
+                        shipment: None,
+                        reference: "memo".to_owned(),
+                        reason: "wrong".to_owned(),
+                        by: "alma".to_owned(),
+                    };
+                    // Proposed and at once approved, as two entries.
+                    register.plan_correction(correction, None).ok().map(|proposed| {
+                        register.apply(sequence, &proposed).unwrap();
+                        events.push((sequence, proposed));
+                        let (proposal, reason, by) = (sequence, "seen".to_owned(), "bram".to_owned());
+                        register.plan_approve(Approval { proposal, reason, by }).unwrap()
+                    })
                 }
                 Step::Confirm { of, quantity, value, is_last } => pick(of).and_then(|decision| {
                     let line = ShippedLine {
@@ -150,8 +208,8 @@ proptest! {
                 ),
             };
             if let Some(event) = planned {
-                register.apply(sequence, &event).unwrap();
-                events.push((sequence, event));
+                register.apply(at, &event).unwrap();
+                events.push((at, event));
             }
             holds(&register)?;
         }
