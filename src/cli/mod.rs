@@ -175,6 +175,7 @@ impl Cli {
             Command::Replay(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Rates(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
             Command::Report(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Retention(verb) => verb.run(),

@@ -1,6 +1,7 @@
 //! Licences and the rest of what a decision may rest on beside law: the state of the exporter's papers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -201,6 +202,16 @@ impl LicenceKind {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl fmt::Display for LicensedGoods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => f.write_str(code.as_str()),
+            Self::Nothing => f.write_str("nothing"),
+            Self::NotListed => f.write_str("NOT_LISTED"),
+        }
     }
 }
 

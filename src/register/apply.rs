@@ -271,30 +271,41 @@ impl Register {
 
     /// What a delivery reserves is taken out of what its order reserved on the same lines of licences.
     fn take_over(&mut self, order: u64, holds: &[Hold]) -> Result<(), ApplyError> {
-        let Some(reservation) = self.reservations.get(&order) else { return Ok(()) };
-        let (mut reservation, mut taken) = (reservation.as_ref().clone(), Vec::new());
-        for hold in holds {
-            let (mut quantity, mut value) = (hold.quantity, hold.value);
-            let of =
-                |part: &&mut Hold| part.licence == hold.licence && part.licence_line == hold.licence_line;
-            for part in reservation.parts.iter_mut().filter(of) {
-                let both = (quantity.min(part.quantity), value.min(part.value));
-                (part.quantity, part.value) = (part.quantity - both.0, part.value - both.1);
-                (quantity, value) = (quantity - both.0, value - both.1);
-                taken.push((hold.licence.clone(), hold.licence_line, both));
+        let taken = self.taken_over(order, holds);
+        for (at, taken) in &taken {
+            let reservation = self.reservations.get_mut(&order).map(Arc::make_mut);
+            if let Some(part) = reservation.and_then(|reservation| reservation.parts.get_mut(*at)) {
+                part.quantity -= taken.quantity;
+                part.value -= taken.value;
             }
-        }
-        self.reservations.insert(order, Arc::new(reservation));
-        for (licence, line, (quantity, value)) in taken {
-            self.change(&licence, line, |balance| {
-                balance.reserved_quantity -= quantity;
-                balance.reserved_value -= value;
+            self.change(&taken.licence, taken.licence_line, |balance| {
+                balance.reserved_quantity -= taken.quantity;
+                balance.reserved_value -= taken.value;
             })?;
         }
         if self.is_used_up(order) {
             self.give_back(order);
         }
         Ok(())
+    }
+
+    /// What these holds take out of a reservation, each with the position of its part there.
+    pub(super) fn taken_over(&self, order: u64, holds: &[Hold]) -> Vec<(usize, Hold)> {
+        let Some(reservation) = self.reservation(order) else { return Vec::new() };
+        let (mut parts, mut taken) = (reservation.parts.clone(), Vec::new());
+        for hold in holds {
+            let (mut quantity, mut value) = (hold.quantity, hold.value);
+            for (at, part) in parts.iter_mut().enumerate() {
+                if part.licence != hold.licence || part.licence_line != hold.licence_line {
+                    continue;
+                }
+                let both = (quantity.min(part.quantity), value.min(part.value));
+                (part.quantity, part.value) = (part.quantity - both.0, part.value - both.1);
+                (quantity, value) = (quantity - both.0, value - both.1);
+                taken.push((at, Hold { quantity: both.0, value: both.1, ..part.clone() }));
+            }
+        }
+        taken
     }
 
     /// Is nothing left of a reservation?

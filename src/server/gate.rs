@@ -80,6 +80,10 @@ pub mod method {
     /// `LicenceService`.
     pub const APPROVE_CORRECTION: Method = of_exporters("ApproveCorrection", SUSPENDING);
     /// `LicenceService`.
+    pub const LIST_MOVEMENTS: Method = of_exporters("ListMovements", READING);
+    /// `LicenceService`.
+    pub const REPORT_DRAWDOWN: Method = of_exporters("ReportDrawdown", READING);
+    /// `LicenceService`.
     pub const GET_LICENCE: Method = of_exporters("GetLicence", READING);
     /// `LicenceService`.
     pub const LIST_LICENCES: Method = of_exporters("ListLicences", READING);

@@ -34,7 +34,7 @@ pub struct State {
 }
 
 /// What an entry changes beside the length of the log.
-enum Change {
+pub(super) enum Change {
     /// Something happened to the register.
     Event(Box<Event>),
     /// A decision reserved on licences, or gave back.
@@ -46,7 +46,7 @@ impl Change {
     ///
     /// # Errors
     /// [`FoldError::Change`] for bytes that do not say.
-    fn read(kind: EntryKind, sequence: u64, bytes: &[u8]) -> Result<Option<Self>, FoldError> {
+    pub(super) fn read(kind: EntryKind, sequence: u64, bytes: &[u8]) -> Result<Option<Self>, FoldError> {
         let unread = || FoldError::Change { sequence, why: "its body does not decode".to_owned() };
         match kind {
             EntryKind::DecisionMade => {

@@ -6,6 +6,7 @@
 //!
 //! This room knows no gRPC and no status codes; it says what is so, and the server says it on the wire.
 
+mod accounts;
 mod advice;
 mod check;
 mod decision_id;
@@ -39,6 +40,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
+pub use accounts::{Account, Moved, Sum};
 pub use advice::{Advice, advice};
 pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};

@@ -458,9 +458,9 @@ pub(super) fn event_terms(event: &Event) -> Vec<Term> {
         Event::LicenceRecorded(text) => vec![licence_term(text.number.trim())],
         Event::LicenceAmended(amendment) => vec![licence_term(amendment.licence.number.trim())],
         Event::CorrectionProposed(correction) => vec![licence_term(&correction.licence)],
+        Event::CorrectionApproved(approval) => vec![decision_term(approval.proposal)],
         Event::RatesSet(_)
         | Event::GeneralAuthorisationRegistered(_)
-        | Event::CorrectionApproved(_)
         | Event::LicencesSuspended(_)
         | Event::SuspensionLifted(_) => Vec::new(),
         Event::LicenceRevoked(revocation) | Event::LicenceReturned(revocation) => {

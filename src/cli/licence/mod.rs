@@ -1,6 +1,7 @@
 //! `slagboom licence`: the register of licences.
 
 mod import;
+mod movements;
 mod papers;
 mod told;
 
@@ -11,6 +12,7 @@ use tonic::Status;
 
 use self::import::Import;
 pub use self::import::rows_of;
+use self::movements::Movements;
 use self::papers::{Amend, Approve, Correct, Register, Registrations, tell};
 pub use self::told::{amount as grouped_amount, suspended};
 use super::exit::{Done, Exit, Failure};
@@ -39,6 +41,8 @@ enum Verb {
     List(List),
     /// Show one licence with its lines, balances and suspensions
     Show(Show),
+    /// Show what moved on the lines of a licence: granted, reserved, written off, given back
+    Movements(Movements),
     /// Amend a licence: a new version, with its own first day
     Amend(Amend),
     /// Register an exporter for a general authorisation
@@ -163,6 +167,7 @@ impl Licence {
             Verb::Import(import) => import.run(),
             Verb::List(list) => list.run(),
             Verb::Show(show) => show.run(),
+            Verb::Movements(movements) => movements.run(),
             Verb::Amend(amend) => amend.run(),
             Verb::Register(register) => register.run(),
             Verb::Registrations(registrations) => registrations.run(),

@@ -13,6 +13,7 @@ use super::super::exit::{Done, Exit, Failure};
 use super::super::licence::{grouped_amount, licences};
 use super::super::place::Place;
 use super::super::print;
+use super::Format;
 use crate::clock::today;
 use crate::domain::code::{CodeScope, ControlCode, Relation};
 use crate::domain::name;
@@ -78,17 +79,6 @@ enum By {
     Holder,
     /// Kind.
     Kind,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-enum Format {
-    /// For people, with bars.
-    #[default]
-    Human,
-    /// For programs.
-    Json,
-    /// For sheets.
-    Csv,
 }
 
 /// What a group comes to.

@@ -1,9 +1,11 @@
 //! `slagboom report`: what the register comes to.
 
+mod drawdown;
 mod licences;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
+use self::drawdown::Drawdown;
 use self::licences::Licences;
 use super::exit::Done;
 
@@ -18,12 +20,27 @@ pub struct Report {
 enum Verb {
     /// Licences granted: how many, worth what, and what of it could still be used on a day
     Licences(Licences),
+    /// What each line of licences came to at a moment: granted, reserved, written off, given back, left
+    Drawdown(Drawdown),
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// For sheets.
+    Csv,
 }
 
 impl Report {
     pub fn run(self) -> Done {
         match self.verb {
             Verb::Licences(licences) => licences.run(),
+            Verb::Drawdown(drawdown) => drawdown.run(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Licences over a real socket: reserved with the decision, drawn once, suspended by criterion, the same after a restart.
 
+mod accounts;
 mod crash;
 mod orders;
 mod papers;

@@ -124,7 +124,9 @@ fn allowed(method: &str) -> &'static [Role] {
             &[Officer, LicenceAdmin, Admin]
         }
         "GetDecision" | "ListDecisions" | "GetEvidence" | "GetLicence" | "ListLicences"
-        | "ListRegistrations" | "ListExchangeRates" => &[Erp, Officer, LicenceAdmin, Auditor, Admin],
+        | "ListRegistrations" | "ListExchangeRates" | "ListMovements" | "ReportDrawdown" => {
+            &[Erp, Officer, LicenceAdmin, Auditor, Admin]
+        }
         "GetCheckpoint" | "GetConsistencyProof" => &Role::ALL,
         "GetInclusionProof" | "ReadEntries" | "ListReads" => &[Officer, Auditor, Admin],
         "ReplayDecisions" => &[Officer, RuleAuthor, Auditor, Admin],

@@ -5,19 +5,20 @@ mod told;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prost::{Message, bytes::Bytes};
 use tonic::{Request, Response, Status};
 
 pub use self::{read::licence_text, told::licence_message};
 use self::{
     read::{Fields, amendment, correction, filter, rate_filter, rates, registration, revocation},
-    told::{exchange_rate, held, recorded, registered, suspended},
+    told::{account, exchange_rate, held, movement, recorded, registered, suspended},
 };
 pub(super) use self::{
     read::{confirmation, release},
     told::{confirmed, released},
 };
-use super::{read, status::status};
+use super::{log, read, status::status};
 use crate::{
     domain::{
         identity::Identity,
@@ -27,7 +28,7 @@ use crate::{
     proto::v1::{self, licence_service_server},
     register::{Lift, Suspension, SuspensionOrder},
     server::gate::{Gate, method},
-    service::{Command, Noted, Order, Refusal, Service},
+    service::{Account, Command, Noted, Order, Refusal, Service},
 };
 
 /// The service.
@@ -36,6 +37,9 @@ pub struct LicenceRegister {
     service: Arc<Service>,
     gate: Gate,
 }
+
+/// Most lines in a message of a report.
+const LINES_IN_MESSAGE_MAX: usize = 100;
 
 impl LicenceRegister {
     /// The service.
@@ -119,6 +123,40 @@ pub fn get_licence(
     let on = fields.or(on).map_err(Refusal::InvalidRequest)?;
     let found = service.licence(reader, request.number.trim())?;
     Ok(v1::GetLicenceResponse { licence: Some(held(&service.register(), &found, on)) })
+}
+
+/// A page of movements, as `ListMovements` tells it.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn list_movements(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ListMovementsRequest,
+) -> Result<v1::ListMovementsResponse, Refusal> {
+    let page = service.movements(reader, request.number.trim(), request.page_size, &request.page_token)?;
+    Ok(v1::ListMovementsResponse {
+        movements: page.items.iter().map(|moved| movement(service, moved)).collect(),
+        next_page_token: page.next_page_token,
+    })
+}
+
+/// What lines of licences came to, as `ReportDrawdown` tells it.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn report_drawdown(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ReportDrawdownRequest,
+) -> Result<Vec<v1::ReportDrawdownResponse>, Refusal> {
+    let at = log::instant("at", request.at.as_ref())?.map(Timestamp::as_millisecond);
+    let number = Some(request.number.trim()).filter(|number| !number.is_empty());
+    let holder = (!request.holder.is_empty()).then(|| name::normalise(&request.holder));
+    let accounts = service.accounts(reader, number, holder.as_deref(), at)?;
+    let some =
+        |accounts: &[Account]| v1::ReportDrawdownResponse { lines: accounts.iter().map(account).collect() };
+    Ok(accounts.chunks(LINES_IN_MESSAGE_MAX).map(some).collect())
 }
 
 /// A page of registrations, as `ListRegistrations` tells it.
@@ -241,6 +279,30 @@ impl licence_service_server::LicenceService for LicenceRegister {
         let order = Order::ApproveCorrection { proposal: request.proposal, reason: request.reason.clone() };
         let noted = self.note(pass.identity(), &request.request_id, &request, Ok(order)).await?;
         Ok(Response::new(v1::ApproveCorrectionResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn list_movements(
+        &self,
+        request: Request<v1::ListMovementsRequest>,
+    ) -> Result<Response<v1::ListMovementsResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIST_MOVEMENTS)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_movements(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    type ReportDrawdownStream =
+        tokio_stream::Iter<std::vec::IntoIter<Result<v1::ReportDrawdownResponse, Status>>>;
+
+    async fn report_drawdown(
+        &self,
+        request: Request<v1::ReportDrawdownRequest>,
+    ) -> Result<Response<Self::ReportDrawdownStream>, Status> {
+        let pass = self.gate.admit(&request, method::REPORT_DRAWDOWN)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| report_drawdown(service, &reader, &request)).await?;
+        let messages: Vec<_> = found.into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(messages)))
     }
 
     async fn get_licence(

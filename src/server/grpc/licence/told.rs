@@ -13,7 +13,7 @@ use crate::{
         SourcedRate, Suspension,
     },
     server::grpc::convert,
-    service::{Noted, Service},
+    service::{Account, Moved, Noted, Service, Sum},
 };
 
 /// Most reservations that the answer to a suspension names.
@@ -139,6 +139,77 @@ fn correction(proposal: u64, correction: &Correction) -> v1::Correction {
         reference: correction.reference.clone(),
         reason: correction.reason.clone(),
         proposed_by: correction.by.clone(),
+    }
+}
+
+/// A movement.
+pub(super) fn movement(service: &Service, moved: &Moved) -> v1::Movement {
+    let movement = &moved.movement;
+    let (mut reference, mut export_date, mut reason, mut incident) =
+        <(String, String, String, String)>::default();
+    match moved.event.as_deref() {
+        Some(Event::ShipmentConfirmed(shipment)) => {
+            reference.clone_from(&shipment.reference);
+            export_date = shipment.export_date.to_string();
+            incident = shipment.incident.clone().unwrap_or_default();
+        }
+        Some(Event::ReservationReleased(release) | Event::ReservationExpired(release)) => {
+            reason.clone_from(&release.reason);
+        }
+        Some(Event::LicenceAmended(amendment)) => reason.clone_from(&amendment.reason),
+        Some(Event::CorrectionApproved(approval)) => reason.clone_from(&approval.reason),
+        _ => {}
+    }
+    v1::Movement {
+        sequence: moved.entry.sequence,
+        recorded_at: Some(convert::timestamp(moved.entry.time_ms)),
+        caller: moved.entry.caller.clone(),
+        kind: movement.kind.to_string(),
+        line: movement.line,
+        quantity: movement.quantity.to_string(),
+        unit: moved.line.unit.as_ref().to_owned(),
+        value: movement.value.to_string(),
+        currency: moved.line.currency.code().to_owned(),
+        decision_id: movement
+            .decision
+            .and_then(|decision| service.id_of(decision))
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
+        reference,
+        export_date,
+        reason,
+        incident,
+        after: Some(balance(&moved.line, &moved.after)),
+    }
+}
+
+/// What a line of a licence came to.
+pub(super) fn account(account: &Account) -> v1::DrawdownLine {
+    let line = &account.line;
+    let both = |sum: &Sum| {
+        Some(v1::QuantityAndValue { quantity: sum.quantity.to_string(), value: sum.value.to_string() })
+    };
+    let told = balance(line, &account.balance);
+    let cap = |cap: Option<Decimal>| cap.map(|cap| cap.to_string()).unwrap_or_default();
+    v1::DrawdownLine {
+        number: account.licence.as_ref().to_owned(),
+        line: line.line,
+        holder: account.holder.as_ref().to_owned(),
+        code: line.goods.to_string(),
+        unit: line.unit.as_ref().to_owned(),
+        currency: line.currency.code().to_owned(),
+        cap: Some(v1::QuantityAndValue { quantity: cap(line.cap_quantity), value: cap(line.cap_value) }),
+        reserved: both(&account.reserved),
+        confirmed: both(&account.confirmed),
+        given_back: both(&account.given_back),
+        expired: both(&account.expired),
+        corrected: both(&account.corrected),
+        open: Some(v1::QuantityAndValue { quantity: told.reserved_quantity, value: told.reserved_value }),
+        available: Some(v1::QuantityAndValue {
+            quantity: told.available_quantity,
+            value: told.available_value,
+        }),
+        reconciles: account.reconciles(),
     }
 }
 
