@@ -76,6 +76,19 @@ pub fn human(label: &str, decision: &v1::Decision, language: Language) -> String
             allocation.currency
         );
     }
+    for (line, document) in
+        decision.lines.iter().flat_map(|line| line.documents.iter().map(move |document| (line, document)))
+    {
+        let checked = if document.confidence == "confirmed" { "" } else { " (code from memory)" };
+        let _ = writeln!(
+            out,
+            "  line {} is declared with {} {}: {}{checked}",
+            line.line,
+            document.code,
+            document.reference,
+            text(document.text.as_ref(), language)
+        );
+    }
     if !decision.reserved_until.is_empty() {
         let _ = writeln!(
             out,

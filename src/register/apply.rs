@@ -158,6 +158,8 @@ impl Register {
             Event::ReservationReleased(release) | Event::ReservationExpired(release) => {
                 self.give_back(release.decision);
             }
+            // It moves nothing.
+            Event::Incident(_) => {}
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::correction::{Approval, Correction};
+use super::incident::Incident;
 use super::rates::RateTable;
 use super::registration::Registration;
 use super::text::LicenceText;
@@ -39,6 +40,8 @@ pub enum Event {
     ReservationReleased(Release),
     /// A reservation ran out.
     ReservationExpired(Release),
+    /// A shipment was told of that cannot be written off.
+    Incident(Incident),
 }
 
 /// An event with what a retry is known by.

@@ -258,7 +258,7 @@ impl Register {
         &self,
         decision: u64,
         export_date: Date,
-        reference: String,
+        reference: &str,
         lines: &[ShippedLine],
         is_last: bool,
     ) -> Result<Event, Denied> {
@@ -304,7 +304,14 @@ impl Register {
             }
         }
         let incident = self.incident(reservation, &drawn, export_date)?;
-        Ok(Event::ShipmentConfirmed(Shipment { decision, export_date, reference, drawn, is_last, incident }))
+        Ok(Event::ShipmentConfirmed(Shipment {
+            decision,
+            export_date,
+            reference: reference.to_owned(),
+            drawn,
+            is_last,
+            incident,
+        }))
     }
 
     fn incident(

@@ -15,7 +15,7 @@ use crate::domain::country::CountrySet;
 use crate::domain::export::{AreaControl, Place, Role};
 use crate::domain::licence::LicenceKind;
 use crate::domain::money::Currency;
-use crate::domain::outcome::Effect;
+use crate::domain::outcome::{Authorisation, Effect};
 use crate::domain::period::Period;
 use crate::domain::vocabulary::{ListId, PartyListId, RegionSet, Vocabulary, Word};
 
@@ -56,6 +56,8 @@ pub struct Rulebook {
     pub rules: Vec<Rule>,
     /// Which rules can meet which goods and places.
     pub index: Index,
+    /// What papers bring with them.
+    pub papers: Papers,
 }
 
 /// A group of countries and regions with their days.
@@ -335,6 +337,107 @@ pub struct Permit {
     pub not_end_uses: WordSet,
     /// Not for these end-user types.
     pub not_end_user_types: WordSet,
+    /// When the authority is to be told of the first use.
+    pub first_use_notice: Option<Notice>,
+}
+
+/// When the authority is to be told of the first use of a general authorisation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// Within so many days after it.
+    Within(u16),
+    /// At least so many days before it.
+    Before(u16),
+}
+
+/// What papers bring with them.
+#[derive(Debug, Default)]
+pub struct Papers {
+    /// Codes under which a customs declaration names them.
+    pub codes: Vec<DeclarationCode>,
+    /// What holders of licences owe the authority.
+    pub duties: Vec<LicenceDuty>,
+}
+
+/// A document code of the customs declaration.
+#[derive(Debug)]
+pub struct DeclarationCode {
+    /// The code.
+    pub code: Box<str>,
+    /// What it is used for.
+    pub used_for: PaperUse,
+    /// What it says.
+    pub title: TextDoc,
+    /// Was it read in the source?
+    pub confirmed: bool,
+}
+
+/// What a document code stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PaperUse {
+    /// A licence that answers this duty.
+    Licence(Authorisation),
+    /// A general authorisation.
+    GeneralAuthorisation,
+    /// Goods on no control list.
+    NotListed,
+}
+
+impl PaperUse {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Licence(Authorisation::DualUse),
+        Self::Licence(Authorisation::Military),
+        Self::Licence(Authorisation::Sanctions),
+        Self::Licence(Authorisation::Transfer),
+        Self::GeneralAuthorisation,
+        Self::NotListed,
+    ];
+
+    /// As rulebooks write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Licence(Authorisation::DualUse) => "dual_use_licence",
+            Self::Licence(Authorisation::Military) => "military_licence",
+            Self::Licence(Authorisation::Sanctions) => "sanctions_authorisation",
+            Self::Licence(Authorisation::Transfer) => "transfer_licence",
+            Self::GeneralAuthorisation => "general_authorisation",
+            Self::NotListed => "not_listed",
+        }
+    }
+
+    /// The use of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|used_for| used_for.as_str() == text)
+    }
+}
+
+/// A duty of holders of licences.
+#[derive(Debug)]
+pub struct LicenceDuty {
+    /// Its id.
+    pub id: Box<str>,
+    /// When it falls due.
+    pub due: DueWhen,
+    /// The kinds of licence.
+    pub kinds: Vec<LicenceKind>,
+    /// What is to be done.
+    pub title: TextDoc,
+    /// Where it stands.
+    pub citation: CitationDoc,
+    /// Was it read in the source as it now stands?
+    pub confirmed: bool,
+}
+
+/// When a duty of a holder falls due.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DueWhen {
+    /// On the last day of a licence on which nothing was ever written off.
+    AtEndUnused,
+    /// So many months after a half-year in which goods left.
+    AfterHalfYear(u8),
 }
 
 impl WordSet {

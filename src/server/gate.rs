@@ -84,6 +84,10 @@ pub mod method {
     /// `LicenceService`.
     pub const REPORT_DRAWDOWN: Method = of_exporters("ReportDrawdown", READING);
     /// `LicenceService`.
+    pub const LIST_INCIDENTS: Method = of_exporters("ListIncidents", READING);
+    /// `LicenceService`.
+    pub const LIST_DUTIES: Method = of_exporters("ListDuties", READING);
+    /// `LicenceService`.
     pub const GET_LICENCE: Method = of_exporters("GetLicence", READING);
     /// `LicenceService`.
     pub const LIST_LICENCES: Method = of_exporters("ListLicences", READING);

@@ -172,7 +172,7 @@ impl Service {
 
 impl Core {
     /// The entries that may be about a licence, in order: its own, and those about the reservations and proposals on it.
-    fn of_licence(&self, number: &str) -> Result<BTreeSet<u64>, Refusal> {
+    pub(super) fn of_licence(&self, number: &str) -> Result<BTreeSet<u64>, Refusal> {
         let own = self.found(licence_term(number))?;
         let mut all: BTreeSet<u64> = own.iter().copied().collect();
         for sequence in own {
@@ -189,7 +189,8 @@ impl Core {
         Ok(all)
     }
 
-    fn found(&self, term: Term) -> Result<Vec<u64>, Refusal> {
+    /// The entries that may have this term, newest first.
+    pub(super) fn found(&self, term: Term) -> Result<Vec<u64>, Refusal> {
         let (mut found, mut before) = (Vec::new(), u64::MAX);
         loop {
             let more = self.store.search(&[term], before, CANDIDATES).map_err(|fault| {
@@ -285,7 +286,8 @@ impl Books {
                         true
                     }
                     Event::ReservationReleased(_) | Event::ReservationExpired(_) => true,
-                    Event::RatesSet(_)
+                    Event::Incident(_)
+                    | Event::RatesSet(_)
                     | Event::GeneralAuthorisationRegistered(_)
                     | Event::LicencesSuspended(_)
                     | Event::SuspensionLifted(_) => false,

@@ -32,6 +32,7 @@ mod dimension {
     pub const OUTCOME: &str = "outcome";
     pub const RULE: &str = "rule";
     pub const LICENCE: &str = "licence";
+    pub const INCIDENT: &str = "incident";
     pub const OF_DECISION: &str = "of-decision";
 }
 
@@ -105,6 +106,11 @@ impl Findable<'_> {
 /// What entries about a licence are found by.
 pub(super) fn licence_term(number: &str) -> Term {
     Term::of(dimension::LICENCE, number)
+}
+
+/// What incidents are found by, and shipments that an officer must look at.
+pub(super) fn incident_term() -> Term {
+    Term::of(dimension::INCIDENT, "")
 }
 
 /// What entries about the reservation of a decision are found by.

@@ -79,6 +79,7 @@ pub(super) const fn is_of_register(kind: EntryKind) -> bool {
             | EntryKind::ShipmentConfirmed
             | EntryKind::ReservationReleased
             | EntryKind::ReservationExpired
+            | EntryKind::Incident
     )
 }
 
@@ -98,6 +99,7 @@ pub(super) const fn kind_of(event: &Event) -> EntryKind {
         Event::ShipmentConfirmed(_) => EntryKind::ShipmentConfirmed,
         Event::ReservationReleased(_) => EntryKind::ReservationReleased,
         Event::ReservationExpired(_) => EntryKind::ReservationExpired,
+        Event::Incident(_) => EntryKind::Incident,
     }
 }
 

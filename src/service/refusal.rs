@@ -9,7 +9,7 @@ use crate::{
         request::{FieldViolation, told},
     },
     ledger::Entry,
-    register::Denied,
+    register::{Denied, IncidentKind},
 };
 
 /// Why a question has no answer. None of these is ever a permission.
@@ -93,6 +93,17 @@ pub enum Refusal {
     /// The register of licences does not allow it.
     #[error("{}", .0)]
     Denied(Denied),
+    /// The register does not allow what was told of goods that have left. That it was told is recorded; nothing is
+    /// written off.
+    #[error("{why}; entry {sequence} of the log keeps it as an incident")]
+    Incident {
+        /// The entry.
+        sequence: u64,
+        /// What stands against it.
+        kind: IncidentKind,
+        /// In words.
+        why: String,
+    },
     /// A fault of the program; its detail is in the log lines, not here.
     #[error("an internal fault; nothing was recorded")]
     Internal,

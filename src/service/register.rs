@@ -11,7 +11,7 @@ use tracing::error;
 use super::{
     Core, DecisionId, Service,
     check::{day_of, reused},
-    filter::{decision_term, licence_term},
+    filter::{decision_term, incident_term, licence_term},
     fold::is_of_register,
     page,
     query::{Page, page_size_of},
@@ -23,8 +23,8 @@ use crate::{
     domain::{country::Country, identity::Identity, licence::LicenceKind, name},
     ledger::{Digest, Entry},
     register::{
-        Amendment, Approval, Correction, Denied, Drawn, Event, Held, LicenceText, Lift, Note, RateTable,
-        Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
+        Amendment, Approval, Correction, Denied, Drawn, Event, Held, Incident, LicenceText, Lift, Note,
+        RateTable, Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
     },
     store::{RequestKey, Term},
     telemetry::field,
@@ -153,6 +153,18 @@ pub struct Noted {
     pub from_record: bool,
 }
 
+impl Noted {
+    /// What was recorded; an incident is a refusal to the caller who told of it.
+    pub(super) fn or_incident(self) -> Result<Self, Refusal> {
+        match self.event {
+            Event::Incident(Incident { kind, why, .. }) => {
+                Err(Refusal::Incident { sequence: self.sequence, kind, why })
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
 /// The answer to a command.
 pub(super) type NotedReply = Result<Noted, Refusal>;
 
@@ -197,7 +209,16 @@ impl Order {
             Self::Revoke(revocation) => register.plan_end(revocation, true),
             Self::Return(revocation) => register.plan_end(revocation, false),
             Self::Confirm { decision, export_date, reference, lines, is_last } => {
-                register.plan_confirm(decision.sequence(), export_date, reference, &lines, is_last)
+                let decision = decision.sequence();
+                let planned = register.plan_confirm(decision, export_date, &reference, &lines, is_last);
+                planned.or_else(|denied| {
+                    // Where no licence was promised, none was overdrawn.
+                    if denied == Denied::NoReservation && !core.has_reserved(decision) {
+                        return Err(denied);
+                    }
+                    let incident = Incident::of(&denied, decision, export_date, &reference, &lines);
+                    incident.map(Event::Incident).ok_or(denied)
+                })
             }
             Self::Release { decision, reason } => {
                 register.plan_release(Release { decision: decision.sequence(), reason })
@@ -333,6 +354,11 @@ impl Core {
         }
     }
 
+    /// Did this decision ever reserve anything? One whose body cannot be read may have.
+    fn has_reserved(&self, decision: u64) -> bool {
+        self.recorded(decision).map_or(true, |recorded| !recorded.decision.effects.holds.is_empty())
+    }
+
     /// Is there such a general authorisation in the rulebook in force?
     fn published(&self, registration: &Registration) -> Result<(), Refusal> {
         let current = self.library.current();
@@ -425,7 +451,7 @@ impl Core {
             return Some(if before.request != *command.bytes {
                 Err(before.reused(request_id))
             } else if self.notary.is_released(sequence) {
-                Ok(before.noted)
+                before.noted.or_incident()
             } else {
                 Err(Refusal::Unwitnessed)
             });
@@ -468,11 +494,13 @@ pub(super) fn event_terms(event: &Event) -> Vec<Term> {
         }
         Event::ShipmentConfirmed(shipment) => {
             let licences = shipment.drawn.iter().map(|drawn| licence_term(&drawn.licence));
-            licences.chain([decision_term(shipment.decision)]).collect()
+            let incident = shipment.incident.as_ref().map(|_| incident_term());
+            licences.chain([decision_term(shipment.decision)]).chain(incident).collect()
         }
         Event::ReservationReleased(release) | Event::ReservationExpired(release) => {
             vec![decision_term(release.decision)]
         }
+        Event::Incident(incident) => vec![decision_term(incident.decision), incident_term()],
     };
     terms.sort_unstable();
     terms.dedup();

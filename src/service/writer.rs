@@ -215,7 +215,7 @@ impl Scribe {
                             let signed = Signed { head, ..signed };
                             for (slot, noted) in noted {
                                 // An error means that nobody waits for it any more.
-                                let _ = slot.send(Ok(noted));
+                                let _ = slot.send(noted.or_incident());
                             }
                             for settled in settled {
                                 settled.answer(&signed);

@@ -2,11 +2,13 @@
 
 mod drawdown;
 mod licences;
+mod owed;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use self::drawdown::Drawdown;
 use self::licences::Licences;
+use self::owed::{Duties, Incidents};
 use super::exit::Done;
 
 /// Counts and sums over the register of licences.
@@ -22,6 +24,10 @@ enum Verb {
     Licences(Licences),
     /// What each line of licences came to at a moment: granted, reserved, written off, given back, left
     Drawdown(Drawdown),
+    /// Shipments that an officer must look at
+    Incidents(Incidents),
+    /// What holders owe the authority: notices of first use, half-yearly reports, unused licences
+    Duties(Duties),
 }
 
 /// How a report is printed.
@@ -41,6 +47,8 @@ impl Report {
         match self.verb {
             Verb::Licences(licences) => licences.run(),
             Verb::Drawdown(drawdown) => drawdown.run(),
+            Verb::Incidents(incidents) => incidents.run(),
+            Verb::Duties(duties) => duties.run(),
         }
     }
 }

@@ -9,17 +9,19 @@ use smallvec::SmallVec;
 use super::case::CaseFile;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::document::{
-    ActDoc, CitationDoc, GroupsDoc, ListsDoc, PeriodDoc, RegionsDoc, RuleDoc, RulebookDoc, TextDoc, WordDoc,
+    ActDoc, CitationDoc, GroupsDoc, ListsDoc, PapersDoc, PeriodDoc, RegionsDoc, RuleDoc, RulebookDoc,
+    TextDoc, WordDoc,
 };
 use super::goods::GoodsLists;
 use super::index::Index;
-use super::model::{Group, GroupId, ListedName, PartyList, Rule, Rulebook};
+use super::model::{Group, GroupId, ListedName, Papers, PartyList, Rule, Rulebook};
 use super::{Bundle, read};
 use crate::domain::country::{Country, RegionCode};
 use crate::domain::period::{Period, parse_date};
 use crate::domain::vocabulary::{Region, RegionSet, Vocabulary, WordEntry, Words};
 
 mod lists;
+mod papers;
 mod rules;
 
 /// What came of compiling a bundle.
@@ -58,6 +60,7 @@ struct Compiler {
 struct Parts {
     head: RulebookDoc,
     union_group: GroupId,
+    papers: Papers,
 }
 
 impl Parts {
@@ -93,6 +96,7 @@ impl Parts {
             listed_names,
             rules,
             index,
+            papers: self.papers,
         }
     }
 }
@@ -120,6 +124,10 @@ impl Compiler {
                 self.lists(file, &doc);
             }
         }
+        let papers = bundle
+            .text("papers.yaml")
+            .and_then(|text| read::read::<PapersDoc>("papers.yaml", text, &mut self.diagnostics));
+        let papers = papers.map(|doc| self.papers(&doc)).unwrap_or_default();
         let mut acts: Vec<(&str, ActDoc)> = Vec::new();
         let mut cited = BTreeSet::new();
         for (file, text) in bundle.files() {
@@ -134,9 +142,9 @@ impl Compiler {
             } else if file.starts_with("acts/") {
                 acts.extend(read::read::<ActDoc>(file, text, &mut self.diagnostics).map(|doc| (file, doc)));
             } else if !file.starts_with("lists/")
-                && !matches!(file, "rulebook.yaml" | "regions.yaml" | "groups.yaml")
+                && !matches!(file, "rulebook.yaml" | "regions.yaml" | "groups.yaml" | "papers.yaml")
             {
-                let message = "this file is none of `rulebook.yaml`, `groups.yaml`, `regions.yaml`, `lists/*.yaml`, `acts/*.yaml` or `*_test.yaml`";
+                let message = "this file is none of `rulebook.yaml`, `groups.yaml`, `regions.yaml`, `papers.yaml`, `lists/*.yaml`, `acts/*.yaml` or `*_test.yaml`";
                 self.diagnostics.error(file, "", "stray_file", message);
             }
         }
@@ -147,7 +155,7 @@ impl Compiler {
         }
         self.goods.finish();
         self.whole_book(&acts, &cited);
-        Some(Parts { head: head?, union_group: union_group? })
+        Some(Parts { head: head?, union_group: union_group?, papers })
     }
 
     fn file<T: serde::de::DeserializeOwned + PartialEq>(&mut self, bundle: &Bundle, file: &str) -> Option<T> {

@@ -519,6 +519,11 @@ impl Compiler {
                 .map(|(at, doc)| self.knowledge(file, &format!("{path}.not_with_knowledge[{at}]"), doc))
                 .collect(),
             not_end_uses: self.word_set(file, &format!("{path}.not_end_use"), Of::EndUses, &doc.not_end_use),
+            first_use_notice: self.notice(
+                file,
+                &format!("{path}.first_use_notice"),
+                doc.first_use_notice.as_ref(),
+            ),
             not_end_user_types: self.word_set(
                 file,
                 &format!("{path}.not_end_user_type"),

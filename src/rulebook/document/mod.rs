@@ -6,15 +6,17 @@
 //! that a typo can never silently widen a rule.
 
 mod lists;
+mod papers;
 mod rules;
 
 use serde::Deserialize;
 
 pub use lists::{CnRowDoc, GoodsListDoc, LimitedCodeDoc, ListedPartyDoc, ListsDoc, PartyListDoc};
+pub use papers::{DeclarationCodeDoc, LicenceDutyDoc, PapersDoc};
 pub use rules::{
     ActDoc, ConditionDoc, DerogationDoc, DestinationDoc, EffectDoc, EndedDoc, ExceptDoc, ExemptionDoc,
-    GoodsDoc, KnowledgeDoc, PartiesDoc, PeriodDoc, PermitDoc, ProvenanceDoc, RuleDoc, ScopeDoc, ValueDoc,
-    WindDownDoc,
+    GoodsDoc, KnowledgeDoc, NoticeDoc, PartiesDoc, PeriodDoc, PermitDoc, ProvenanceDoc, RuleDoc, ScopeDoc,
+    ValueDoc, WindDownDoc,
 };
 
 /// Text in the two languages of the rulebook.

@@ -388,6 +388,21 @@ pub struct PermitDoc {
     /// It may not be used for these end-user types; an unknown type: not usable.
     #[serde(default)]
     pub not_end_user_type: Vec<String>,
+    /// When the authority is to be told of the first use; left out: never.
+    #[serde(default)]
+    pub first_use_notice: Option<NoticeDoc>,
+}
+
+/// When the authority is to be told of the first use of a general authorisation: one of the two.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeDoc {
+    /// Within so many days after it.
+    #[serde(default)]
+    pub within_days: Option<u16>,
+    /// At least so many days before it.
+    #[serde(default)]
+    pub days_before: Option<u16>,
 }
 
 /// Who wrote and reviewed a rule.

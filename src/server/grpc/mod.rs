@@ -26,8 +26,8 @@ pub use essence::essence;
 pub use evidence::{EvidenceFile, evidence};
 use licence::LicenceRegister;
 pub use licence::{
-    get_licence, licence_message, licence_text, list_exchange_rates, list_licences, list_movements,
-    list_registrations, report_drawdown,
+    get_licence, licence_message, licence_text, list_duties, list_exchange_rates, list_incidents,
+    list_licences, list_movements, list_registrations, report_drawdown,
 };
 pub use log::{DecisionLog, list, show};
 pub use replay::{said, summary};

@@ -9,13 +9,17 @@ use jiff::civil::Date;
 
 use super::convert;
 use crate::{
-    domain::{code::Classification, outcome::Outcome},
+    domain::{
+        code::Classification,
+        outcome::{Authorisation, Basis, Effect, Outcome},
+    },
     engine::{Allocation, Finder, Finding, Ground, LineDecision},
     ledger::Entry,
     proto::v1,
     rulebook::{
         Rulebook,
         document::{CitationDoc, TextDoc},
+        model::PaperUse,
     },
     service::{Answer, DecisionId, Receipt, advice},
 };
@@ -45,7 +49,7 @@ pub fn decision(answer: &Answer) -> v1::Decision {
             .iter()
             .map(|line| {
                 let goods = export.goods.iter().find(|goods| goods.line == line.line);
-                self::line(line, goods.map(|goods| &goods.classification))
+                self::line(line, goods.map(|goods| &goods.classification), book)
             })
             .collect(),
         findings: findings(&decision.lines, book),
@@ -120,7 +124,56 @@ pub fn erased(entry: &Entry) -> v1::Decision {
     }
 }
 
-fn line(line: &LineDecision, classification: Option<&Classification>) -> v1::LineDecision {
+/// What the customs declaration names for a permitted line: the licences and general authorisations that answer its
+/// duties, or that the goods are on no list.
+fn documents(
+    line: &LineDecision,
+    classification: Option<&Classification>,
+    book: &Rulebook,
+) -> Vec<v1::DeclarationDocument> {
+    let mut documents: Vec<v1::DeclarationDocument> = Vec::new();
+    if line.outcome != Outcome::Permitted {
+        return documents;
+    }
+    let mut name = |used_for: PaperUse, reference: &str| {
+        for code in book.papers.codes.iter().filter(|code| code.used_for == used_for) {
+            let document = v1::DeclarationDocument {
+                code: code.code.to_string(),
+                reference: reference.to_owned(),
+                text: Some(both(&code.title)),
+                confidence: if code.confirmed { "confirmed" } else { "assumed" }.to_owned(),
+            };
+            if !documents.contains(&document) {
+                documents.push(document);
+            }
+        }
+    };
+    for finding in &line.findings {
+        match (&finding.ground, finding.effect) {
+            (Some(Ground::Licence(numbers)), Effect::RequireLicence(authorisation)) => {
+                // A line that is split has the numbers of all its licences.
+                let answers = |allocation: &&Allocation| {
+                    allocation.licence == *numbers
+                        || numbers.split(", ").any(|number| *number == *allocation.licence)
+                };
+                for allocation in line.allocations.iter().filter(answers) {
+                    name(PaperUse::Licence(authorisation), &allocation.licence);
+                }
+            }
+            (Some(Ground::Licence(number)), Effect::Prohibit) => {
+                name(PaperUse::Licence(Authorisation::Sanctions), number);
+            }
+            (Some(Ground::GeneralAuthorisation(id)), _) => name(PaperUse::GeneralAuthorisation, id),
+            _ => {}
+        }
+    }
+    if line.basis == Some(Basis::NotControlled) && matches!(classification, Some(Classification::NotListed)) {
+        name(PaperUse::NotListed, "");
+    }
+    documents
+}
+
+fn line(line: &LineDecision, classification: Option<&Classification>, book: &Rulebook) -> v1::LineDecision {
     v1::LineDecision {
         line: line.line,
         outcome: convert::outcome(line.outcome).into(),
@@ -132,6 +185,7 @@ fn line(line: &LineDecision, classification: Option<&Classification>) -> v1::Lin
             Some(Classification::NotListed) => "NOT_LISTED".to_owned(),
             Some(Classification::Unclassified) | None => String::new(),
         },
+        documents: documents(line, classification, book),
     }
 }
 

@@ -123,6 +123,10 @@ impl Shape {
                 pairs(&[("decision_id", id.chars().take(64).collect())]),
             ),
             Refusal::Denied(denied) => (Code::FailedPrecondition, reason_of(denied), HashMap::new()),
+            Refusal::Incident { sequence, kind, .. } => {
+                let incident = pairs(&[("incident", sequence.to_string())]);
+                (Code::FailedPrecondition, kind.as_str(), incident)
+            }
             Refusal::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED", HashMap::new()),
             Refusal::RoleMissing { method, least } => {
                 let facts = [("method", (*method).to_owned()), ("roles", least.to_string())];

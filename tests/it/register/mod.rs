@@ -3,6 +3,7 @@
 mod accounts;
 mod crash;
 mod orders;
+mod owed;
 mod papers;
 mod property;
 mod suspend;
@@ -319,6 +320,7 @@ fn bad_confirmations_name_every_bad_field() {
         let mut late = shipment("s2", &decision, "1", "1.00");
         late.export_date = "2023-01-01".to_owned();
         assert_eq!(reason(&confirm(&server, late).await.unwrap_err()), "LICENCE_NOT_USABLE");
+        assert_eq!(server.service.size(), size + 1, "the goods may have gone: it is kept as an incident");
         for reason in [String::new(), "x".repeat(4_097)] {
             let request = v1::ReleaseReservationRequest {
                 request_id: "r1".to_owned(),
@@ -331,7 +333,7 @@ fn bad_confirmations_name_every_bad_field() {
         let mut nowhere = shipment("s3", &decision, "1", "1.00");
         nowhere.decision_id = "D000000000401M86P7FK0".to_owned();
         assert_eq!(confirm(&server, nowhere).await.unwrap_err().code(), Code::NotFound);
-        assert_eq!(server.service.size(), size, "nothing was recorded");
+        assert_eq!(server.service.size(), size + 1, "nothing else was recorded");
     });
 }
 

@@ -198,7 +198,7 @@ proptest! {
                         value: value.into(),
                         currency: Currency::euro(),
                     };
-                    register.plan_confirm(decision, date(2022, 3, 1), "MRN".to_owned(), &[line], is_last).ok()
+                    register.plan_confirm(decision, date(2022, 3, 1), "MRN", &[line], is_last).ok()
                 }),
                 Step::Release { of } => pick(of).and_then(|decision| {
                     register.plan_release(Release { decision, reason: "cancelled".to_owned() }).ok()

@@ -124,9 +124,8 @@ fn allowed(method: &str) -> &'static [Role] {
             &[Officer, LicenceAdmin, Admin]
         }
         "GetDecision" | "ListDecisions" | "GetEvidence" | "GetLicence" | "ListLicences"
-        | "ListRegistrations" | "ListExchangeRates" | "ListMovements" | "ReportDrawdown" => {
-            &[Erp, Officer, LicenceAdmin, Auditor, Admin]
-        }
+        | "ListRegistrations" | "ListExchangeRates" | "ListMovements" | "ListIncidents" | "ListDuties"
+        | "ReportDrawdown" => &[Erp, Officer, LicenceAdmin, Auditor, Admin],
         "GetCheckpoint" | "GetConsistencyProof" => &Role::ALL,
         "GetInclusionProof" | "ReadEntries" | "ListReads" => &[Officer, Auditor, Admin],
         "ReplayDecisions" => &[Officer, RuleAuthor, Auditor, Admin],

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 pub use self::{read::licence_text, told::licence_message};
 use self::{
     read::{Fields, amendment, correction, filter, rate_filter, rates, registration, revocation},
-    told::{account, exchange_rate, held, movement, recorded, registered, suspended},
+    told::{account, exchange_rate, held, incident, movement, owed, recorded, registered, suspended},
 };
 pub(super) use self::{
     read::{confirmation, release},
@@ -139,6 +139,39 @@ pub fn list_movements(
         movements: page.items.iter().map(|moved| movement(service, moved)).collect(),
         next_page_token: page.next_page_token,
     })
+}
+
+/// A page of incidents, as `ListIncidents` tells it.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn list_incidents(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ListIncidentsRequest,
+) -> Result<v1::ListIncidentsResponse, Refusal> {
+    let page = service.incidents(reader, request.page_size, &request.page_token)?;
+    Ok(v1::ListIncidentsResponse {
+        incidents: page.items.iter().map(incident).collect(),
+        next_page_token: page.next_page_token,
+    })
+}
+
+/// What holders owe, as `ListDuties` tells it.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn list_duties(
+    service: &Service,
+    reader: &Identity,
+    request: &v1::ListDutiesRequest,
+) -> Result<v1::ListDutiesResponse, Refusal> {
+    let mut fields = Fields::default();
+    let on = fields.optional_date("on", &request.on);
+    let on = fields.or(on).map_err(Refusal::InvalidRequest)?.unwrap_or_else(|| service.today());
+    let holder = (!request.holder.is_empty()).then(|| name::normalise(&request.holder));
+    let duties = service.duties(reader, holder.as_deref(), on)?;
+    Ok(v1::ListDutiesResponse { duties: duties.iter().map(owed).collect() })
 }
 
 /// What lines of licences came to, as `ReportDrawdown` tells it.
@@ -288,6 +321,26 @@ impl licence_service_server::LicenceService for LicenceRegister {
         let pass = self.gate.admit(&request, method::LIST_MOVEMENTS)?;
         let (reader, request) = (pass.identity().clone(), request.into_inner());
         let found = read(&self.service, move |service| list_movements(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    async fn list_incidents(
+        &self,
+        request: Request<v1::ListIncidentsRequest>,
+    ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIST_INCIDENTS)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_incidents(service, &reader, &request)).await;
+        found.map(Response::new)
+    }
+
+    async fn list_duties(
+        &self,
+        request: Request<v1::ListDutiesRequest>,
+    ) -> Result<Response<v1::ListDutiesResponse>, Status> {
+        let pass = self.gate.admit(&request, method::LIST_DUTIES)?;
+        let (reader, request) = (pass.identity().clone(), request.into_inner());
+        let found = read(&self.service, move |service| list_duties(service, &reader, &request)).await;
         found.map(Response::new)
     }
 

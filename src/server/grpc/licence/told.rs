@@ -10,10 +10,10 @@ use crate::{
     proto::v1,
     register::{
         Amended, Correction, Event, Held, LicenceStanding, LicenceText, Register, Registered, Reservation,
-        SourcedRate, Suspension,
+        ShippedText, SourcedRate, Suspension,
     },
     server::grpc::convert,
-    service::{Account, Moved, Noted, Service, Sum},
+    service::{Account, Moved, Noted, Noticed, Owed, Service, Sum},
 };
 
 /// Most reservations that the answer to a suspension names.
@@ -180,6 +180,48 @@ pub(super) fn movement(service: &Service, moved: &Moved) -> v1::Movement {
         reason,
         incident,
         after: Some(balance(&moved.line, &moved.after)),
+    }
+}
+
+/// An incident.
+pub(super) fn incident(noticed: &Noticed) -> v1::Incident {
+    let incident = &noticed.incident;
+    let line = |line: &ShippedText| v1::IncidentLine {
+        line: line.goods_line,
+        quantity: line.quantity.to_string(),
+        value: line.value.to_string(),
+        currency: line.currency.clone(),
+    };
+    v1::Incident {
+        sequence: noticed.sequence,
+        recorded_at: Some(convert::timestamp(noticed.time_ms)),
+        caller: noticed.caller.clone(),
+        kind: incident.kind.as_str().to_owned(),
+        why: incident.why.clone(),
+        decision_id: noticed.decision.map(|id| id.to_string()).unwrap_or_default(),
+        export_date: incident.export_date.to_string(),
+        reference: incident.reference.clone(),
+        written_off: noticed.is_written_off,
+        lines: incident.lines.iter().map(line).collect(),
+    }
+}
+
+/// A duty with its day.
+pub(super) fn owed(owed: &Owed) -> v1::OwedDuty {
+    let source = owed.citation.as_ref().map(|citation| {
+        let article = citation.article.as_deref().map(|article| format!(", {article}")).unwrap_or_default();
+        format!("{}{article}", citation.act)
+    });
+    v1::OwedDuty {
+        duty: owed.duty.clone(),
+        text: Some(v1::Text { en: owed.title.en.clone(), nl: owed.title.nl.clone() }),
+        source: source.unwrap_or_default(),
+        holder: owed.holder.clone(),
+        paper: owed.paper.clone(),
+        since: owed.since.to_string(),
+        due: owed.due.to_string(),
+        done: owed.done.map(|done| done.to_string()).unwrap_or_default(),
+        evidence: owed.evidence.clone(),
     }
 }
 
