@@ -11,6 +11,8 @@ mod check;
 #[cfg(feature = "daemon")]
 mod client;
 #[cfg(feature = "daemon")]
+mod daemon;
+#[cfg(feature = "daemon")]
 mod demo;
 mod exit;
 mod export;

@@ -7,10 +7,13 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::client::{self, Connection};
+use super::daemon::Daemon;
 use super::exit::Failure;
 use crate::clock::System;
+use crate::config::Listen;
 use crate::proto::v1::licence_service_client::LicenceServiceClient;
-use crate::server;
+use crate::rulebook::compile;
+use crate::server::{self, Opening};
 use crate::service::Service;
 use crate::store::Options;
 
@@ -23,7 +26,7 @@ pub struct Place {
     /// Ask the daemon at this address [default: the one of `serve`]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
-    /// Read this data folder; no daemon may run on it
+    /// Use this data folder; no daemon may run on it
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -53,6 +56,36 @@ impl Place {
     /// A connection to the daemon.
     pub async fn daemon(&self) -> Result<Connection, Failure> {
         client::connect(self.server.as_deref().unwrap_or(SERVER_DEFAULT)).await
+    }
+}
+
+impl Place {
+    /// Writes to the register of this place: by its daemon, or by one that runs on the folder for this verb alone.
+    pub fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut LicenceServiceClient<Connection>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let runtime = client::runtime()?;
+        let Some(folder) = &self.data else {
+            return runtime.block_on(async { work(&mut client::licences(self.daemon().await?)).await });
+        };
+        // The law in force there is asked for first, so that no other is activated.
+        let compiled = compile(open(folder)?.snapshot().rulebook.bundle.clone());
+        let rulebook =
+            compiled.rulebook.ok_or_else(|| anyhow!("the rulebook in force there does not compile here"))?;
+        let service = server::open(Opening::new(Options::new(folder), rulebook, Arc::new(System)));
+        let service = service.with_context(|| format!("the data folder `{}`", folder.display()))?;
+        // A socket that nobody else reaches.
+        let socket = tempfile::tempdir()?;
+        let daemon = Daemon::start(Arc::new(service), Listen::Unix(socket.path().join("slagboom")))?;
+        let worked = runtime.block_on(async {
+            let connection = client::connect(&daemon.address.to_string()).await?;
+            work(&mut client::licences(connection)).await
+        });
+        // The connection ends with the runtime.
+        drop(runtime);
+        daemon.stop()?;
+        worked
     }
 }
 

@@ -9,9 +9,10 @@ use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::json;
 
+use super::client::Connection;
 use super::exit::{Done, Exit, Failure};
 use super::licence::request_id;
-use super::place::{Place, Reader, SERVER_DEFAULT};
+use super::place::{Place, Reader};
 use super::progress::Progress;
 use super::{Format, client, input, print};
 use crate::domain::money::{Currency, RATE_FRACTION_DIGITS_MAX, parse_rate};
@@ -19,6 +20,7 @@ use crate::domain::period::parse_date;
 use crate::proto::{self, v1};
 use crate::register::RATES_MAX;
 use crate::server::grpc;
+use v1::licence_service_client::LicenceServiceClient;
 
 /// Keeps exchange rates. Each table is an entry of the log, and decisions of before keep the rates that they used.
 #[derive(Args, Debug)]
@@ -60,9 +62,8 @@ struct Import {
     /// Read the file and record nothing
     #[arg(long)]
     dry_run: bool,
-    /// Ask the daemon at this address
-    #[arg(long, value_name = "URL", default_value = SERVER_DEFAULT)]
-    server: String,
+    #[command(flatten)]
+    place: Place,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -111,7 +112,11 @@ impl Import {
         if rates.is_empty() {
             return Err(anyhow!("`{}` has no rate that is asked for", self.file.display()).into());
         }
-        let recorded = if self.dry_run { 0 } else { client::runtime()?.block_on(self.record(&rates))? };
+        let recorded = if self.dry_run {
+            0
+        } else {
+            self.place.write(async |licences| self.record(licences, &rates).await)?
+        };
         match self.format {
             Format::Json => print::json(&json!({ "read": rates.len(), "recorded": recorded }))?,
             Format::Human => {
@@ -122,8 +127,11 @@ impl Import {
         Ok(Exit::Fine)
     }
 
-    async fn record(&self, rates: &[Rate]) -> Result<u64, Failure> {
-        let mut licences = client::licences(client::connect(&self.server).await?);
+    async fn record(
+        &self,
+        licences: &mut LicenceServiceClient<Connection>,
+        rates: &[Rate],
+    ) -> Result<u64, Failure> {
         let mut progress = Progress::new("recording rates", Some(rates.len() as u64));
         let mut recorded = 0;
         for table in rates.chunks(RATES_MAX) {

@@ -248,6 +248,8 @@ entry_kinds! {
     LegalHoldSet = 25,
     /// Earlier entries are held no more.
     LegalHoldReleased = 26,
+    /// What a holder owes the authority was done.
+    DutyDone = 27,
 }
 
 /// A text field of an entry, for messages.
@@ -397,11 +399,11 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_the_numbers_one_to_twenty_six() {
+    fn kinds_have_the_numbers_one_to_twenty_seven() {
         let numbers: Vec<u8> = EntryKind::ALL.iter().map(|kind| kind.number()).collect();
-        assert_eq!(numbers, (1..=26).collect::<Vec<u8>>());
-        assert!((1..=26).all(|number| EntryKind::from_number(number).map(EntryKind::number) == Some(number)));
+        assert_eq!(numbers, (1..=27).collect::<Vec<u8>>());
+        assert!((1..=27).all(|number| EntryKind::from_number(number).map(EntryKind::number) == Some(number)));
         assert_eq!(EntryKind::from_number(0), None);
-        assert_eq!(EntryKind::from_number(27), None);
+        assert_eq!(EntryKind::from_number(28), None);
     }
 }

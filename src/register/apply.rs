@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::correction::Correction;
+use super::done::DutyKey;
 use super::event::{Amendment, Drawn, Event, Revocation};
 use super::held::{Balance, Held, Reservation, Standing};
 use super::rates::Rates;
@@ -35,6 +36,8 @@ pub struct Register {
     pub(super) rates: Rates,
     /// By normalised name of the exporter and authorisation.
     pub(super) registrations: OrdMap<(Box<str>, Box<str>), Registered>,
+    /// When duties were done.
+    pub(super) done: OrdMap<DutyKey, Date>,
     /// Corrections that wait for approval, by the entry that proposed them.
     pub(super) proposals: OrdMap<u64, Correction>,
     /// What of a shipment and a line of licences was reversed: licence, quantity and value.
@@ -158,6 +161,7 @@ impl Register {
             Event::ReservationReleased(release) | Event::ReservationExpired(release) => {
                 self.give_back(release.decision);
             }
+            Event::DutyDone(done) => self.do_duty(done)?,
             // It moves nothing.
             Event::Incident(_) => {}
         }

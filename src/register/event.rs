@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::correction::{Approval, Correction};
+use super::done::DutyDone;
 use super::incident::Incident;
 use super::rates::RateTable;
 use super::registration::Registration;
@@ -40,6 +41,8 @@ pub enum Event {
     ReservationReleased(Release),
     /// A reservation ran out.
     ReservationExpired(Release),
+    /// What a holder owed the authority was done.
+    DutyDone(DutyDone),
     /// A shipment was told of that cannot be written off.
     Incident(Incident),
 }

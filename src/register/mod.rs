@@ -13,6 +13,7 @@
 mod affected;
 mod apply;
 mod correction;
+mod done;
 mod event;
 mod held;
 mod incident;
@@ -26,6 +27,7 @@ mod text;
 pub use affected::Affected;
 pub use apply::{ApplyError, Register};
 pub use correction::{Approval, Correction, CorrectionKind};
+pub use done::DutyDone;
 pub use event::{Amendment, Drawn, Event, Lift, Note, Release, Revocation, Shipment, SuspensionOrder};
 pub use held::{Amended, Balance, Held, Reservation, Standing as LicenceStanding};
 pub use incident::{Incident, IncidentKind, ShippedText};

@@ -131,7 +131,8 @@ impl Register {
                 });
                 moved.into_iter().collect()
             }
-            Event::Incident(_)
+            Event::DutyDone(_)
+            | Event::Incident(_)
             | Event::RatesSet(_)
             | Event::GeneralAuthorisationRegistered(_)
             | Event::CorrectionProposed(_)

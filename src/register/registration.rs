@@ -31,9 +31,6 @@ pub struct Registration {
     pub until: Option<Date>,
     /// What the authority wrote on it.
     pub reference: String,
-    /// The day on which the authority was told of the first use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_use_notified: Option<Date>,
 }
 
 /// A registration with what it is found by.
@@ -71,9 +68,6 @@ impl Registration {
         }
         if let Some(until) = self.until.filter(|until| *until < self.from) {
             violations.add("until", "ORDER", format!("{until} lies before {}", self.from));
-        }
-        if let Some(told) = self.first_use_notified.filter(|told| *told < self.from) {
-            violations.add("first_use_notified", "ORDER", format!("{told} lies before {}", self.from));
         }
         violations.or(holder)
     }

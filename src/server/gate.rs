@@ -88,6 +88,8 @@ pub mod method {
     /// `LicenceService`.
     pub const LIST_DUTIES: Method = of_exporters("ListDuties", READING);
     /// `LicenceService`.
+    pub const RECORD_DUTY_DONE: Method = of_exporters("RecordDutyDone", KEEPING);
+    /// `LicenceService`.
     pub const GET_LICENCE: Method = of_exporters("GetLicence", READING);
     /// `LicenceService`.
     pub const LIST_LICENCES: Method = of_exporters("ListLicences", READING);

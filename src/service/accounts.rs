@@ -286,7 +286,8 @@ impl Books {
                         true
                     }
                     Event::ReservationReleased(_) | Event::ReservationExpired(_) => true,
-                    Event::Incident(_)
+                    Event::DutyDone(_)
+                    | Event::Incident(_)
                     | Event::RatesSet(_)
                     | Event::GeneralAuthorisationRegistered(_)
                     | Event::LicencesSuspended(_)

@@ -80,6 +80,7 @@ pub(super) const fn is_of_register(kind: EntryKind) -> bool {
             | EntryKind::ReservationReleased
             | EntryKind::ReservationExpired
             | EntryKind::Incident
+            | EntryKind::DutyDone
     )
 }
 
@@ -100,6 +101,7 @@ pub(super) const fn kind_of(event: &Event) -> EntryKind {
         Event::ReservationReleased(_) => EntryKind::ReservationReleased,
         Event::ReservationExpired(_) => EntryKind::ReservationExpired,
         Event::Incident(_) => EntryKind::Incident,
+        Event::DutyDone(_) => EntryKind::DutyDone,
     }
 }
 

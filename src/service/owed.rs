@@ -19,7 +19,7 @@ use crate::{
     },
     engine::Finder,
     ledger::Digest,
-    register::{Event, Held, Incident, IncidentKind, LicenceStanding, Registered, ShippedText},
+    register::{Event, Held, Incident, IncidentKind, LicenceStanding, ShippedText},
     rulebook::{
         Rulebook,
         document::{CitationDoc, TextDoc},
@@ -67,6 +67,23 @@ pub struct Owed {
     pub evidence: String,
 }
 
+/// The duty of telling the authority of the first use.
+const NOTIFY_FIRST_USE: &str = "NOTIFY_FIRST_USE";
+/// The duty of reporting once a year.
+const REPORT_YEARLY: &str = "REPORT_YEARLY";
+
+/// The first use of a general authorisation by an exporter.
+struct FirstUse {
+    on: Date,
+    notice: Option<Notice>,
+    reports: bool,
+    /// The exporter, as written.
+    holder: String,
+    citation: CitationDoc,
+    /// The decision.
+    evidence: String,
+}
+
 impl Service {
     /// A page of incidents that the reader may see, newest first. Reads the disk.
     ///
@@ -101,7 +118,7 @@ impl Service {
     pub fn duties(&self, reader: &Identity, holder: Option<&str>, today: Date) -> Result<Vec<Owed>, Refusal> {
         let snapshot = self.core.library.current();
         let book = &snapshot.rulebook;
-        let mut owed = self.core.notices(book)?;
+        let mut owed = self.core.of_general_authorisations(book, today)?;
         let register = self.register();
         for held in register.licences() {
             for duty in book.papers.duties.iter().filter(|duty| duty.kinds.contains(&held.terms().kind)) {
@@ -131,6 +148,9 @@ impl Service {
                     }
                 }
             }
+        }
+        for owed in &mut owed {
+            owed.done = register.done_on(&owed.duty, &owed.holder, &owed.paper, owed.since);
         }
         owed.retain(|owed| {
             let normal = name::normalise(&owed.holder);
@@ -191,9 +211,10 @@ impl Core {
         Ok(Some(Noticed { sequence, time_ms, caller, decision, incident, is_written_off }))
     }
 
-    /// The first use of each general authorisation by each exporter, with the day on which its notice is due.
-    fn notices(&self, book: &Rulebook) -> Result<Vec<Owed>, Refusal> {
-        let mut first: BTreeMap<(Box<str>, Box<str>), Owed> = BTreeMap::new();
+    /// What the first use of each general authorisation by each exporter asks for: the notice of it, and a report for
+    /// each year that has begun since.
+    fn of_general_authorisations(&self, book: &Rulebook, today: Date) -> Result<Vec<Owed>, Refusal> {
+        let mut first: BTreeMap<(Box<str>, Box<str>), FirstUse> = BTreeMap::new();
         let mut looked_at = BTreeSet::new();
         let permits =
             book.rules.iter().filter_map(|rule| rule.permit.as_ref().map(|permit| (&rule.id, permit)));
@@ -233,41 +254,52 @@ impl Core {
                         || book.rules.iter().find(|now| (&now.id, now.version) == (&rule.id, rule.version));
                     let notice = permit.first_use_notice;
                     let notice = notice.or_else(|| same()?.permit.as_ref()?.first_use_notice);
-                    let Some(notice) = notice else { continue };
-                    let due = match notice {
-                        Notice::Within(days) => export_date.checked_add(i32::from(days).days()),
-                        Notice::Before(days) => export_date.checked_sub(i32::from(days).days()),
-                    };
-                    let Ok(due) = due else { continue };
                     let key = (recorded.exporter(), permit.authorisation.clone());
-                    if first.get(&key).is_some_and(|known| known.since <= export_date) {
+                    if first.get(&key).is_some_and(|known| known.on <= export_date) {
                         continue;
                     }
                     let exporter = recorded.request.exporter.as_ref();
-                    let owed = Owed {
-                        duty: "NOTIFY_FIRST_USE".to_owned(),
-                        title: duty_title(law, "NOTIFY_FIRST_USE"),
-                        citation: Some(rule.citation.clone()),
+                    let reports =
+                        finding.duties.iter().any(|duty| law.vocabulary.duties.id(*duty) == REPORT_YEARLY);
+                    let owed = FirstUse {
+                        on: export_date,
+                        notice,
+                        reports,
                         holder: exporter.map(|exporter| exporter.name.clone()).unwrap_or_default(),
-                        paper: permit.authorisation.to_string(),
-                        since: export_date,
-                        due,
-                        done: None,
+                        citation: rule.citation.clone(),
                         evidence: recorded.id().to_string(),
                     };
                     first.insert(key, owed);
                 }
             }
         }
-        let register = self.register.load();
-        for ((exporter, authorisation), owed) in &mut first {
-            let of = |registered: &&Registered| {
-                registered.holder == *exporter && *registered.registration.authorisation == **authorisation
+        let mut owed = Vec::new();
+        for ((_, authorisation), first) in first {
+            let told = |duty: &str, since: Date, due: Date| Owed {
+                duty: duty.to_owned(),
+                title: duty_title(book, duty),
+                citation: Some(first.citation.clone()),
+                holder: first.holder.clone(),
+                paper: authorisation.to_string(),
+                since,
+                due,
+                done: None,
+                evidence: first.evidence.clone(),
             };
-            let registered = register.registrations().find(of);
-            owed.done = registered.and_then(|registered| registered.registration.first_use_notified);
+            let due = match first.notice {
+                Some(Notice::Within(days)) => first.on.checked_add(i32::from(days).days()).ok(),
+                Some(Notice::Before(days)) => first.on.checked_sub(i32::from(days).days()).ok(),
+                None => None,
+            };
+            owed.extend(due.map(|due| told(NOTIFY_FIRST_USE, first.on, due)));
+            let mut since = first.on;
+            while first.reports && since <= today {
+                let Ok(due) = since.checked_add(1.year()) else { break };
+                owed.push(told(REPORT_YEARLY, since, due));
+                since = due;
+            }
         }
-        Ok(first.into_values().collect())
+        Ok(owed)
     }
 
     /// The ended half-years in which goods left on a licence, each with its shipments.

@@ -23,8 +23,8 @@ use crate::{
     domain::{country::Country, identity::Identity, licence::LicenceKind, name},
     ledger::{Digest, Entry},
     register::{
-        Amendment, Approval, Correction, Denied, Drawn, Event, Held, Incident, LicenceText, Lift, Note,
-        RateTable, Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
+        Amendment, Approval, Correction, Denied, Drawn, DutyDone, Event, Held, Incident, LicenceText, Lift,
+        Note, RateTable, Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
     },
     store::{RequestKey, Term},
     telemetry::field,
@@ -41,6 +41,8 @@ pub enum Order {
     SetRates(RateTable),
     /// Register an exporter for a general authorisation.
     Register(Registration),
+    /// Note that a duty was done.
+    DoDuty(DutyDone),
     /// Propose a correction; who proposes it is set when it is recorded.
     ProposeCorrection(Correction),
     /// Approve a correction.
@@ -194,6 +196,7 @@ impl Order {
                 core.published(&registration)?;
                 register.plan_register(registration)
             }
+            Self::DoDuty(done) => register.plan_done(done),
             Self::ProposeCorrection(correction) => {
                 let shipped = core.shipped(&correction)?;
                 let by = caller.to_owned();
@@ -309,6 +312,9 @@ impl Core {
         let caller = &command.caller;
         match &command.order {
             Order::Record(text) if !caller.speaks_for(&name::normalise(&text.holder)) => {
+                Err(Refusal::ExporterNotTheirs)
+            }
+            Order::DoDuty(done) if !caller.speaks_for(&name::normalise(&done.holder)) => {
                 Err(Refusal::ExporterNotTheirs)
             }
             Order::Register(registration) if !caller.speaks_for(&name::normalise(&registration.holder)) => {
@@ -485,7 +491,8 @@ pub(super) fn event_terms(event: &Event) -> Vec<Term> {
         Event::LicenceAmended(amendment) => vec![licence_term(amendment.licence.number.trim())],
         Event::CorrectionProposed(correction) => vec![licence_term(&correction.licence)],
         Event::CorrectionApproved(approval) => vec![decision_term(approval.proposal)],
-        Event::RatesSet(_)
+        Event::DutyDone(_)
+        | Event::RatesSet(_)
         | Event::GeneralAuthorisationRegistered(_)
         | Event::LicencesSuspended(_)
         | Event::SuspensionLifted(_) => Vec::new(),

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use super::super::exit::{Done, Exit, Failure};
 use super::super::licence::{grouped_amount, rows_of};
 use super::super::{answer, client, print, rules, serve};
-use super::{Daemon, EXAMPLES, replayed, replayed_under};
+use super::{Daemon, EXAMPLES, LOOPBACK, replayed, replayed_under};
 use crate::archive::Archive;
 use crate::clock::Fixed;
 use crate::proto::v1;
@@ -41,7 +41,7 @@ pub fn rehearse() -> Done {
     let clock = Arc::new(Fixed::new(ms("2022-02-21T12:00:00Z")?));
     let rulebook = serve::in_force(rules::load(None)?)?;
     let service = Arc::new(server::open(Opening::new(Options::new(&data), rulebook, clock.clone()))?);
-    let daemon = Daemon::start(service.clone())?;
+    let daemon = Daemon::start(service.clone(), LOOPBACK)?;
     let address = daemon.address.to_string();
     let told = client::runtime()?.block_on(story(&address, &clock));
     daemon.stop()?;

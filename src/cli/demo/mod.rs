@@ -6,14 +6,12 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use include_dir::{Dir, include_dir};
-use tokio::sync::oneshot;
 
+use super::daemon::{Daemon, LOOPBACK};
 use super::exit::{Done, Exit, Failure};
 use super::input::Asked;
 use super::{Language, answer, check, client, input, print, rules, serve, verify};
@@ -22,9 +20,9 @@ use crate::clock::{Clock, System};
 use crate::config::Listen;
 use crate::domain::request::RawRequest;
 use crate::proto::v1;
-use crate::server::{self, Gate, Listener, Opening, ServeError, ServeOptions, grpc};
+use crate::server::{self, Opening, grpc};
 use crate::service::replay::{self, Summary, Under, archived};
-use crate::service::{Filter, Service, Snapshot};
+use crate::service::{Filter, Snapshot};
 use crate::store::{Options, check_folder};
 
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/examples");
@@ -58,7 +56,7 @@ impl Demo {
         let data = folder.path().join("data");
         let rulebook = serve::in_force(rules::load(None)?)?;
         let service = Arc::new(server::open(Opening::new(Options::new(&data), rulebook, Arc::new(System)))?);
-        let daemon = Daemon::start(service.clone())?;
+        let daemon = Daemon::start(service.clone(), LOOPBACK)?;
         print::out(&format!(
             "A daemon listens on {}, with its log in a temporary folder. It is asked:\n\n",
             daemon.address
@@ -213,53 +211,5 @@ fn malformed() -> RawRequest {
         end_user: party("Kundu Systems", "UK"),
         destination: Some(RawPlace { country: "IN".to_owned(), ..RawPlace::default() }),
         ..RawRequest::default()
-    }
-}
-
-/// A daemon on a thread of its own.
-struct Daemon {
-    address: Listen,
-    shutdown: oneshot::Sender<()>,
-    thread: thread::JoinHandle<Result<(), ServeError>>,
-}
-
-impl Daemon {
-    fn start(service: Arc<Service>) -> Result<Self, Failure> {
-        let (shutdown, ended) = oneshot::channel::<()>();
-        let (tell, bound) = std::sync::mpsc::channel();
-        let options = ServeOptions {
-            threads: 1,
-            reflection: true,
-            grace: Duration::from_secs(10),
-            gate: Gate::default(),
-        };
-        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async move {
-                let listener = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).await?;
-                // An error means that nobody waits any more.
-                drop(tell.send(listener.address().clone()));
-                let served =
-                    server::run(listener, service.clone(), options, async move { drop(ended.await) }).await;
-                service.close();
-                served
-            })
-        })?;
-        match bound.recv() {
-            Ok(address) => Ok(Self { address, shutdown, thread }),
-            Err(_) => match thread.join() {
-                Ok(Err(error)) => Err(error.into()),
-                _ => Err(anyhow!("the daemon did not start").into()),
-            },
-        }
-    }
-
-    fn stop(self) -> Result<(), Failure> {
-        // An error means that it has ended already.
-        let _ = self.shutdown.send(());
-        match self.thread.join() {
-            Ok(served) => Ok(served?),
-            Err(_) => Err(anyhow!("the daemon ended by a fault").into()),
-        }
     }
 }

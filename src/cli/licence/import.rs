@@ -8,10 +8,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Server, of_daemon, request_id};
+use crate::cli::client::Connection;
 use crate::cli::exit::{Done, Exit, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{Format, client, input, print};
-use crate::proto::v1;
+use crate::proto::v1::{self, licence_service_client::LicenceServiceClient};
 use crate::register::{LicenceText, LineText};
 use crate::server::grpc::{licence_message, licence_text};
 
@@ -83,7 +84,11 @@ impl Import {
             }
         }
         refuse(&bad)?;
-        let recorded = if self.dry_run { 0 } else { client::runtime()?.block_on(self.record(&rows))? };
+        let recorded = if self.dry_run {
+            0
+        } else {
+            self.server.place.write(async |licences| self.record(licences, &rows).await)?
+        };
         match self.server.format {
             Format::Json => print::json(&json!({ "read": rows.len(), "recorded": recorded }))?,
             Format::Human => {
@@ -94,10 +99,13 @@ impl Import {
         Ok(Exit::Fine)
     }
 
-    async fn record(&self, rows: &[Row]) -> Result<u64, Failure> {
-        let mut licences = client::licences(client::connect(&self.server.server).await?);
+    async fn record(
+        &self,
+        licences: &mut LicenceServiceClient<Connection>,
+        rows: &[Row],
+    ) -> Result<u64, Failure> {
         // What is there already is looked at before anything is recorded.
-        let known = of_daemon(&mut licences, v1::ListLicencesRequest::default()).await?;
+        let known = of_daemon(licences, v1::ListLicencesRequest::default()).await?;
         let known = known.into_iter().filter_map(|held| held.licence);
         let known: BTreeMap<String, LicenceText> =
             known.map(|licence| (licence.number.clone(), licence_text(licence))).collect();

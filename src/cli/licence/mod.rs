@@ -13,10 +13,10 @@ use tonic::Status;
 use self::import::Import;
 pub use self::import::rows_of;
 use self::movements::Movements;
-use self::papers::{Amend, Approve, Correct, Register, Registrations, tell};
+use self::papers::{Amend, Approve, Correct, DutyDone, Register, Registrations, tell};
 pub use self::told::{amount as grouped_amount, suspended};
 use super::exit::{Done, Exit, Failure};
-use super::place::{Place, Reader, SERVER_DEFAULT};
+use super::place::{Place, Reader};
 use super::{Format, client, print};
 use crate::clock::{Clock, System};
 use crate::domain::identity::Identity;
@@ -47,6 +47,8 @@ enum Verb {
     Amend(Amend),
     /// Register an exporter for a general authorisation
     Register(Register),
+    /// Note that what a holder owed the authority was done
+    DutyDone(DutyDone),
     /// List registrations for general authorisations
     Registrations(Registrations),
     /// Propose a correction of what has left of a licence
@@ -65,9 +67,8 @@ enum Verb {
 
 #[derive(Args, Debug)]
 struct Server {
-    /// Ask the daemon at this address
-    #[arg(long, value_name = "URL", default_value = SERVER_DEFAULT)]
-    server: String,
+    #[command(flatten)]
+    place: Place,
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -170,6 +171,7 @@ impl Licence {
             Verb::Movements(movements) => movements.run(),
             Verb::Amend(amend) => amend.run(),
             Verb::Register(register) => register.run(),
+            Verb::DutyDone(done) => done.run(),
             Verb::Registrations(registrations) => registrations.run(),
             Verb::Correct(correct) => correct.run(),
             Verb::Approve(approve) => approve.run(),
@@ -281,7 +283,7 @@ impl Show {
 
 impl Suspend {
     fn run(self) -> Done {
-        let Order { from, reason, server: Server { server, format } } = self.order;
+        let Order { from, reason, server: Server { place, format } } = self.order;
         let request = v1::SuspendLicencesRequest {
             request_id: request_id_now("suspend"),
             countries: self.countries,
@@ -292,8 +294,8 @@ impl Suspend {
             from: from.to_string(),
             reason,
         };
-        let response = client::runtime()?.block_on(async {
-            let answer = client::licences(client::connect(&server).await?).suspend_licences(request).await;
+        let response = place.write(async |licences| {
+            let answer = licences.suspend_licences(request).await;
             Ok::<_, Failure>(
                 answer.map_err(|status| client::failure("licence suspend", &status))?.into_inner(),
             )
@@ -308,15 +310,15 @@ impl Suspend {
 
 impl Lift {
     fn run(self) -> Done {
-        let Order { from, reason, server: Server { server, format } } = self.order;
+        let Order { from, reason, server: Server { place, format } } = self.order;
         let request = v1::LiftSuspensionRequest {
             request_id: request_id_now("lift"),
             suspension: self.suspension,
             from: from.to_string(),
             reason,
         };
-        let response = client::runtime()?.block_on(async {
-            let answer = client::licences(client::connect(&server).await?).lift_suspension(request).await;
+        let response = place.write(async |licences| {
+            let answer = licences.lift_suspension(request).await;
             Ok::<_, Failure>(answer.map_err(|status| client::failure("licence lift", &status))?.into_inner())
         })?;
         match format {
@@ -329,10 +331,9 @@ impl Lift {
 
 impl End {
     fn run(self, is_revoked: bool) -> Done {
-        let Self { number, order: Order { from, reason, server: Server { server, format } } } = self;
+        let Self { number, order: Order { from, reason, server: Server { place, format } } } = self;
         let (from, request_id) = (from.to_string(), request_id_now("end"));
-        let recorded = client::runtime()?.block_on(async {
-            let mut licences = client::licences(client::connect(&server).await?);
+        let recorded = place.write(async |licences| {
             let failed = |status: Status| client::failure("licence", &status);
             Ok::<_, Failure>(if is_revoked {
                 let request = v1::RevokeLicenceRequest { request_id, number, from, reason };

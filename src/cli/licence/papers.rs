@@ -43,9 +43,6 @@ pub struct Register {
     /// What the authority wrote on it
     #[arg(long, value_name = "TEXT")]
     reference: String,
-    /// The day on which the authority was told of the first use: register again with it, once it was
-    #[arg(long, value_name = "DATE")]
-    first_use_notified: Option<Date>,
     #[command(flatten)]
     server: Server,
 }
@@ -60,6 +57,31 @@ pub struct Registrations {
     /// How to print; `json` is the response as proto JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// `slagboom report duties` has what is asked for here.
+#[derive(Args, Debug)]
+pub struct DutyDone {
+    /// Id of the duty, such as `NOTIFY_FIRST_USE`
+    #[arg(value_name = "DUTY")]
+    duty: String,
+    /// The general authorisation or licence that it was for
+    #[arg(value_name = "PAPER")]
+    paper: String,
+    /// Who owed it
+    #[arg(long, value_name = "NAME")]
+    holder: String,
+    /// What began it
+    #[arg(long, value_name = "DATE")]
+    since: Date,
+    /// The day on which it was done
+    #[arg(long, value_name = "DATE")]
+    on: Date,
+    /// What the authority was sent, or wrote
+    #[arg(long, value_name = "TEXT")]
+    reference: String,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// What a correction is for.
@@ -125,9 +147,8 @@ impl Amend {
             from: from.to_string(),
             reason,
         };
-        let recorded = client::runtime()?.block_on(async {
-            let answer =
-                client::licences(client::connect(&server.server).await?).amend_licence(request).await;
+        let recorded = server.place.write(async |licences| {
+            let answer = licences.amend_licence(request).await;
             let answer = answer.map_err(|status| client::failure("licence amend", &status))?;
             Ok::<_, Failure>(answer.into_inner().recorded)
         })?;
@@ -144,21 +165,41 @@ impl Register {
             from: self.from.to_string(),
             until: day(self.until),
             reference: self.reference,
-            first_use_notified: day(self.first_use_notified),
             sequence: 0,
         };
         let request = v1::RegisterGeneralAuthorisationRequest {
             request_id: request_id("register", &registration),
             registration: Some(registration),
         };
-        let Server { server, format } = self.server;
-        let recorded = client::runtime()?.block_on(async {
-            let mut licences = client::licences(client::connect(&server).await?);
+        let Server { place, format } = self.server;
+        let recorded = place.write(async |licences| {
             let answer = licences.register_general_authorisation(request).await;
             let answer = answer.map_err(|status| client::failure("licence register", &status))?;
             Ok::<_, Failure>(answer.into_inner().recorded)
         })?;
         tell(format, "registered", recorded)
+    }
+}
+
+impl DutyDone {
+    pub fn run(self) -> Done {
+        let mut request = v1::RecordDutyDoneRequest {
+            request_id: String::new(),
+            duty: self.duty,
+            holder: self.holder,
+            paper: self.paper,
+            since: self.since.to_string(),
+            on: self.on.to_string(),
+            reference: self.reference,
+        };
+        request.request_id = request_id("done", &request);
+        let Server { place, format } = self.server;
+        let recorded = place.write(async |licences| {
+            let answer = licences.record_duty_done(request).await;
+            let answer = answer.map_err(|status| client::failure("licence duty-done", &status))?;
+            Ok::<_, Failure>(answer.into_inner().recorded)
+        })?;
+        tell(format, "noted", recorded)
     }
 }
 
@@ -175,13 +216,9 @@ impl Registrations {
                 let mut text = String::new();
                 for registered in &registrations {
                     let until = if registered.until.is_empty() { "open" } else { &*registered.until };
-                    let told = match &*registered.first_use_notified {
-                        "" => String::new(),
-                        day => format!(", first use notified on {day}"),
-                    };
                     let _ = writeln!(
                         text,
-                        "{}  {}  {} to {until}, {}{told}",
+                        "{}  {}  {} to {until}, {}",
                         registered.authorisation, registered.holder, registered.from, registered.reference
                     );
                 }
@@ -232,9 +269,9 @@ impl Correct {
             reference: self.reference,
             reason: self.reason,
         };
-        let Server { server, format } = self.server;
-        let recorded = client::runtime()?.block_on(async {
-            let answer = client::licences(client::connect(&server).await?).propose_correction(request).await;
+        let Server { place, format } = self.server;
+        let recorded = place.write(async |licences| {
+            let answer = licences.propose_correction(request).await;
             let answer = answer.map_err(|status| client::failure("licence correct", &status))?;
             Ok::<_, Failure>(answer.into_inner().recorded)
         })?;
@@ -244,14 +281,14 @@ impl Correct {
 
 impl Approve {
     pub fn run(self) -> Done {
-        let Server { server, format } = self.server;
+        let Server { place, format } = self.server;
         let request = v1::ApproveCorrectionRequest {
             request_id: request_id_now("approve"),
             proposal: self.proposal,
             reason: self.reason,
         };
-        let recorded = client::runtime()?.block_on(async {
-            let answer = client::licences(client::connect(&server).await?).approve_correction(request).await;
+        let recorded = place.write(async |licences| {
+            let answer = licences.approve_correction(request).await;
             let answer = answer.map_err(|status| client::failure("licence approve", &status))?;
             Ok::<_, Failure>(answer.into_inner().recorded)
         })?;

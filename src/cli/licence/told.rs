@@ -81,6 +81,27 @@ pub fn one(held: &v1::HeldLicence) -> String {
     }
     let _ = writeln!(text, "  status   {} {}", held.status, held.status_from);
     let _ = writeln!(text, "  recorded as entry {} of the log", held.sequence);
+    for amendment in &held.amendments {
+        let _ = writeln!(
+            text,
+            "  amended from {} by entry {}: {}",
+            amendment.from, amendment.sequence, amendment.reason
+        );
+    }
+    for waits in &held.corrections {
+        let _ = writeln!(
+            text,
+            "  entry {} proposes to {} line {} by {} worth {}, and waits for approval: {} ({}, by {})",
+            waits.proposal,
+            waits.kind,
+            waits.line,
+            waits.quantity,
+            waits.value,
+            waits.reason,
+            waits.reference,
+            waits.proposed_by
+        );
+    }
     for suspension in &held.suspensions {
         let _ = writeln!(
             text,

@@ -7,6 +7,7 @@ mod owed;
 mod papers;
 mod property;
 mod suspend;
+mod verbs;
 mod worked;
 
 use std::time::Duration;

@@ -80,18 +80,30 @@ async fn duties(server: &TestServer, on: &str) -> Vec<v1::OwedDuty> {
     server.licences().await.list_duties(request).await.unwrap().into_inner().duties
 }
 
-fn registration(notified: &str) -> v1::RegisterGeneralAuthorisationRequest {
+fn registration() -> v1::RegisterGeneralAuthorisationRequest {
     v1::RegisterGeneralAuthorisationRequest {
-        request_id: format!("register {notified}").replace(' ', "/"),
+        request_id: "register".to_owned(),
         registration: Some(v1::Registration {
             authorisation: "EU001".to_owned(),
             holder: "Voorbeeld Netwerken BV".to_owned(),
             from: "2022-01-01".to_owned(),
             reference: "CDIU 7".to_owned(),
-            first_use_notified: notified.to_owned(),
             ..v1::Registration::default()
         }),
     }
+}
+
+async fn done(server: &TestServer, owed: &v1::OwedDuty, on: &str) {
+    let request = v1::RecordDutyDoneRequest {
+        request_id: format!("done/{}/{}", owed.paper, owed.since),
+        duty: owed.duty.clone(),
+        holder: owed.holder.to_uppercase(),
+        paper: owed.paper.clone(),
+        since: owed.since.clone(),
+        on: on.to_owned(),
+        reference: "letter 12".to_owned(),
+    };
+    server.licences().await.record_duty_done(request).await.unwrap();
 }
 
 #[test]
@@ -100,7 +112,7 @@ fn the_notice_of_first_use_is_due_thirty_days_after_it() {
         TestServer::start_with(Setup { rulebook: rulebook_of(Bundle::built_in()), ..Setup::default() });
     block_on(async {
         let mut licences = server.licences().await;
-        licences.register_general_authorisation(registration("")).await.unwrap();
+        licences.register_general_authorisation(registration()).await.unwrap();
         assert_eq!(duties(&server, "2022-06-01").await, []);
         let export = |id: &str, day: &str| on(day, to("JP", with_code("5A002.a", request(id))));
         check(&server, export("later", "2022-03-20")).await.unwrap();
@@ -113,7 +125,7 @@ fn the_notice_of_first_use_is_due_thirty_days_after_it() {
             ("NOTIFY_FIRST_USE", "2022-03-10", "2022-04-09", "", &*first.decision_id)
         );
         assert!(owed[0].source.contains("2021/821"), "{}", owed[0].source);
-        licences.register_general_authorisation(registration("2022-04-01")).await.unwrap();
+        done(&server, &owed[0], "2022-04-01").await;
         assert_eq!(duties(&server, "2022-06-01").await[0].done, "2022-04-01");
         // The declaration names the authorisation under its code.
         let documents = &first.lines[0].documents;
@@ -158,7 +170,9 @@ fn holders_return_what_they_never_used_and_report_military_goods_by_half_year() 
             (1, "REPORT_HALF_YEAR", "NL-M", "2022-06-30", "2022-08-30")
         );
         assert!(owed[0].source.contains("2012, 10"), "{}", owed[0].source);
+        done(&server, &owed[0], "2022-08-01").await;
         let owed = duties(&server, "2023-01-01").await;
+        assert_eq!((&*owed[0].done, &*owed[1].done), ("2022-08-01", ""));
         let told: Vec<_> = owed.iter().map(|owed| (&*owed.duty, &*owed.paper, &*owed.due)).collect();
         assert_eq!(
             told,
@@ -166,6 +180,16 @@ fn holders_return_what_they_never_used_and_report_military_goods_by_half_year() 
         );
         server.clock.set(NOON_MS + 400 * DAY_MS);
         assert_eq!(duties(&server, "").await.len(), 2);
+    });
+}
+
+#[test]
+fn a_duty_that_was_done_names_every_field() {
+    let server = TestServer::start();
+    block_on(async {
+        let request = v1::RecordDutyDoneRequest { request_id: "d".to_owned(), ..Default::default() };
+        let refused = server.licences().await.record_duty_done(request).await.unwrap_err();
+        assert_eq!(fields(&refused), ["duty", "holder", "on", "paper", "reference", "since"]);
     });
 }
 

@@ -143,7 +143,6 @@ async fn give(server: &TestServer, case: &CaseDoc) {
             from: Date::constant(2010, 1, 1),
             until: None,
             reference: "CDIU".to_owned(),
-            first_use_notified: None,
         };
         ordered(server, &alma, Order::Register(registration)).await;
     }

@@ -116,6 +116,7 @@ fn allowed(method: &str) -> &'static [Role] {
         }
         "RecordLicence"
         | "AmendLicence"
+        | "RecordDutyDone"
         | "RevokeLicence"
         | "ReturnLicence"
         | "RegisterGeneralAuthorisation"

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 pub use self::{read::licence_text, told::licence_message};
 use self::{
-    read::{Fields, amendment, correction, filter, rate_filter, rates, registration, revocation},
+    read::{Fields, amendment, correction, duty_done, filter, rate_filter, rates, registration, revocation},
     told::{account, exchange_rate, held, incident, movement, owed, recorded, registered, suspended},
 };
 pub(super) use self::{
@@ -260,6 +260,17 @@ impl licence_service_server::LicenceService for LicenceRegister {
         let order = registration(&request);
         let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
         Ok(Response::new(v1::RegisterGeneralAuthorisationResponse { recorded: Some(recorded(&noted)) }))
+    }
+
+    async fn record_duty_done(
+        &self,
+        request: Request<v1::RecordDutyDoneRequest>,
+    ) -> Result<Response<v1::RecordDutyDoneResponse>, Status> {
+        let pass = self.gate.admit(&request, method::RECORD_DUTY_DONE)?;
+        let request = request.into_inner();
+        let order = duty_done(&request);
+        let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
+        Ok(Response::new(v1::RecordDutyDoneResponse { recorded: Some(recorded(&noted)) }))
     }
 
     async fn list_registrations(

@@ -14,8 +14,8 @@ use crate::{
     },
     proto::v1,
     register::{
-        Amendment, Correction, CorrectionKind, LicenceText, LineText, RateTable, RateText, Registration,
-        Revocation, ShippedLine,
+        Amendment, Correction, CorrectionKind, DutyDone, LicenceText, LineText, RateTable, RateText,
+        Registration, Revocation, ShippedLine,
     },
     service::{DecisionId, LicenceFilter, Order, Refusal},
 };
@@ -180,13 +180,28 @@ pub(super) fn registration(
         from: fields.date("registration.from", &given.from),
         until: fields.optional_date("registration.until", &given.until),
         reference: given.reference.trim().to_owned(),
-        first_use_notified: fields
-            .optional_date("registration.first_use_notified", &given.first_use_notified),
     };
     if let Err(violations) = registration.check() {
         fields.extend_of("registration", violations);
     }
     fields.or(Order::Register(registration))
+}
+
+/// What a duty that was done asks for.
+pub(super) fn duty_done(request: &v1::RecordDutyDoneRequest) -> Result<Order, Vec<FieldViolation>> {
+    let mut fields = Fields::default();
+    let done = DutyDone {
+        duty: request.duty.trim().to_owned(),
+        holder: request.holder.clone(),
+        paper: request.paper.trim().to_owned(),
+        since: fields.date("since", &request.since),
+        on: fields.date("on", &request.on),
+        reference: request.reference.trim().to_owned(),
+    };
+    if let Err(violations) = done.check() {
+        fields.extend(violations);
+    }
+    fields.or(Order::DoDuty(done))
 }
 
 /// What a table of rates asks for.

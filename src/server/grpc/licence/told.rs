@@ -265,7 +265,6 @@ pub(super) fn registered(registered: &Registered) -> v1::Registration {
         from: registration.from.to_string(),
         until: day(registration.until),
         reference: registration.reference,
-        first_use_notified: day(registration.first_use_notified),
         sequence: registered.sequence,
     }
 }
