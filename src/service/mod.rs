@@ -10,6 +10,7 @@ mod accounts;
 mod advice;
 mod check;
 mod decision_id;
+mod draft;
 mod filter;
 mod fold;
 mod keys;
@@ -45,6 +46,7 @@ pub use accounts::{Account, Moved, Sum};
 pub use advice::{Advice, advice};
 pub use check::{Answer, Pending, Question, Reply};
 pub use decision_id::{DecisionId, DecisionIdError};
+use draft::{Draft, Salts};
 pub use filter::{Filter, Findable, RULE_TERMS_MAX, RawFilter};
 pub use fold::{FoldError, State};
 use keys::LogKeys;
@@ -61,7 +63,7 @@ pub use recorded::{Found, ReadRequest, Recorded, Sameness, derive};
 pub use refusal::Refusal;
 pub use register::{Command, LicenceFilter, Noted, Order};
 pub use snapshot::{Library, NoSnapshot, Snapshot};
-use writer::{Draft, Message, Salts, Scribe};
+use writer::{Message, Scribe};
 
 use crate::{
     clock::Clock,

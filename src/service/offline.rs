@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use super::{
-    CALLER_DAEMON, LogKey, OpenError, Refusal, State, fold,
+    CALLER_DAEMON, LogKey, OpenError, Refusal, State,
+    draft::{Draft, Salts},
+    fold,
     keys::LogKeys,
     notary::Notary,
-    writer::{Draft, Salts},
 };
 use crate::{
     clock::Clock,

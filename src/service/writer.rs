@@ -19,6 +19,7 @@ use tracing::{debug, error, warn};
 use super::{
     CALLER_DAEMON, Core, DecisionId, Outbox, Readiness, Refusal,
     check::{Answer, Assessed, Reply, assess, day_of, parse, settle},
+    draft::{Draft, Salts},
     filter::decision_terms,
     fold::{State, kind_of},
     notary::{Head, Receipt, ReceiptKind},
@@ -28,9 +29,9 @@ use super::{
 use crate::{
     domain::request::RawRequest,
     engine::canonical,
-    ledger::{self, Body, Digest, Entry, EntryKind, SALT_LENGTH, Signer, commitment, request_digest},
+    ledger::{self, Body, Digest, EntryKind, Signer},
     register::{Event, Note, Release},
-    store::{Record, RequestKey, StoreError, Term, Writer},
+    store::{Record, RequestKey, StoreError, Writer},
     telemetry::field,
 };
 
@@ -91,8 +92,12 @@ struct Settled {
 }
 
 /// Decisions on their way to the disk together.
-#[derive(Default)]
 struct Batch {
+    /// The state after the last of them. Each is taken in where the state stands: a copy for each would make every one
+    /// pay for what the register has in common with the one before.
+    state: State,
+    /// One was taken in and could not be written: the state is past the records, and none of them may be.
+    is_broken: bool,
     settled: Vec<Settled>,
     records: Vec<Record>,
     /// Caller and request id to the position in `settled`.
@@ -170,18 +175,19 @@ impl Scribe {
 
     /// Settles, records and answers one batch.
     fn write(&mut self, jobs: impl Iterator<Item = Work>) {
-        let mut state = self.state.clone();
-        let mut batch = Batch::default();
+        let mut batch = Batch::on(self.state.clone());
         let now = self.core.now();
-        self.expire(now, &mut state, &mut batch);
+        self.expire(now, &mut batch);
         for work in jobs {
             match work {
-                Work::Check(job) => self.settle(job, now, &mut state, &mut batch),
-                Work::Command(job) => self.note(*job, now, &mut state, &mut batch),
+                Work::Check(job) => self.settle(job, now, &mut batch),
+                Work::Command(job) => self.note(*job, now, &mut batch),
             }
         }
-        let Batch { settled, records, outboxes, noted, asked: _, ordered: _ } = batch;
-        if !records.is_empty() {
+        let Batch { state, is_broken, settled, records, outboxes, noted, asked: _, ordered: _ } = batch;
+        if is_broken {
+            refuse(settled, noted, "one of them could not be written", &Refusal::Internal);
+        } else if !records.is_empty() {
             let signed = match self.writer.append(&records) {
                 // Only now, and once for all of them: what is signed is on the disk.
                 Ok(proofs) => match self.core.notary.sign(&self.signer, &proofs) {
@@ -241,7 +247,7 @@ impl Scribe {
     }
 
     /// Puts one job into the batch, or answers it.
-    fn settle(&mut self, job: Job, now: Timestamp, state: &mut State, batch: &mut Batch) {
+    fn settle(&mut self, job: Job, now: Timestamp, batch: &mut Batch) {
         let Job { assessed, room, outbox, slot } = job;
         batch.will_wake(&outbox);
         let receipt = assessed.receipt;
@@ -268,7 +274,7 @@ impl Scribe {
             }
             return;
         }
-        match self.decide(*assessed, now, state) {
+        match self.decide(*assessed, now, batch) {
             Ok((answer, request, record)) => {
                 batch.asked.insert(key, batch.settled.len());
                 let at = batch.records.len();
@@ -284,7 +290,7 @@ impl Scribe {
         &mut self,
         assessed: Assessed,
         now: Timestamp,
-        state: &mut State,
+        batch: &mut Batch,
     ) -> Result<(Box<Answer>, RawRequest, Record), Refusal> {
         let Assessed {
             caller,
@@ -300,7 +306,7 @@ impl Scribe {
             receipt: _,
         } = assessed;
         let current = self.core.library.current();
-        let register = state.register();
+        let register = batch.state.register();
         let is_current = Arc::ptr_eq(&current, &snapshot)
             && current.knows_the_same(known_at, now)
             && register.rates_of() == rates_of;
@@ -317,22 +323,19 @@ impl Scribe {
         terms.extend(decision_terms(decision.outcome, &rules));
         terms.extend(effect_terms(&decision.effects));
         let body = Body { request: bytes.into(), decision: canonical::encode(&current.rulebook, &decision) };
-        let mut next = state.clone();
-        next.advance(EntryKind::DecisionMade, current.digest, Some(&body.decision)).map_err(|fault| {
-            error!({ field::ERROR } = %fault, "a decision does not fit the register");
-            Refusal::Internal
-        })?;
+        let salt = self.salts.draw()?;
+        let sequence = Some(batch.state.size());
+        batch.advance(EntryKind::DecisionMade, current.digest, &body.decision)?;
         let draft = Draft {
             time_ms: now.as_millisecond(),
             kind: EntryKind::DecisionMade,
             caller: &caller,
             rulebook: current.digest,
             outcome: decision.outcome.code(),
-            state: &next,
+            state: &batch.state,
         };
-        let record = draft.record(&self.core.engine_version, &body, self.salts.draw()?, Some(key), terms)?;
-        let sequence = Some(state.size());
-        *state = next;
+        let record = draft.record(&self.core.engine_version, &body, salt, Some(key), terms);
+        let record = batch.written(record)?;
         let answer = Box::new(Answer {
             decision,
             export,
@@ -353,12 +356,12 @@ impl Scribe {
     }
 
     /// Gives back what has run out, before anything else is settled.
-    fn expire(&mut self, now: Timestamp, state: &mut State, batch: &mut Batch) {
+    fn expire(&mut self, now: Timestamp, batch: &mut Batch) {
         for _ in 0..EXPIRED_MAX {
-            let Some(decision) = state.register().first_due(day_of(now)) else { return };
+            let Some(decision) = batch.state.register().first_due(day_of(now)) else { return };
             let release = Release { decision, reason: "nobody confirmed it in time".to_owned() };
             let note = Note { request_id: None, event: Event::ReservationExpired(release) };
-            match self.event(CALLER_DAEMON, &note, Vec::new(), None, now, state) {
+            match self.event(CALLER_DAEMON, &note, Vec::new(), None, now, batch) {
                 Ok(record) => batch.records.push(record),
                 Err(refusal) => {
                     error!({ field::ERROR } = %refusal, "a reservation could not run out");
@@ -369,7 +372,7 @@ impl Scribe {
     }
 
     /// Puts one command into the batch, or answers it.
-    fn note(&mut self, job: CommandJob, now: Timestamp, state: &mut State, batch: &mut Batch) {
+    fn note(&mut self, job: CommandJob, now: Timestamp, batch: &mut Batch) {
         let CommandJob { command, key, slot, _room: _ } = job;
         let asked = (command.caller.name().clone(), command.request_id.as_str().into());
         let said = match self.core.noted_before(&command, key) {
@@ -378,7 +381,7 @@ impl Scribe {
             None if batch.ordered.contains(&key) || batch.asked.contains_key(&asked) => {
                 Err(Err(Refusal::QueueFull))
             }
-            None => self.order(command, key, now, state).map_err(Err),
+            None => self.order(command, key, now, batch).map_err(Err),
         };
         match said {
             Ok((noted, record)) => {
@@ -396,13 +399,13 @@ impl Scribe {
         command: Command,
         key: RequestKey,
         now: Timestamp,
-        state: &mut State,
+        batch: &mut Batch,
     ) -> Result<(Noted, Record), Refusal> {
         let Command { caller, request_id, order, bytes } = command;
-        let event = order.plan(&self.core, state.register(), caller.name(), now)?;
-        let (sequence, time_ms) = (state.size(), now.as_millisecond());
+        let event = order.plan(&self.core, batch.state.register(), caller.name(), now)?;
+        let (sequence, time_ms) = (batch.state.size(), now.as_millisecond());
         let note = Note { request_id: Some(request_id), event };
-        let record = self.event(caller.name(), &note, bytes.into(), Some(key), now, state)?;
+        let record = self.event(caller.name(), &note, bytes.into(), Some(key), now, batch)?;
         Ok((Noted { sequence, time_ms, event: note.event, from_record: false }, record))
     }
 
@@ -414,7 +417,7 @@ impl Scribe {
         request: Vec<u8>,
         key: Option<RequestKey>,
         now: Timestamp,
-        state: &mut State,
+        batch: &mut Batch,
     ) -> Result<Record, Refusal> {
         let internal = |fault: &dyn std::fmt::Display| {
             error!({ field::ERROR } = %fault, "an event cannot be written");
@@ -424,11 +427,14 @@ impl Scribe {
         let body = Body { request, decision };
         let (kind, terms) = (kind_of(&note.event), event_terms(&note.event));
         let rulebook = self.core.library.current().digest;
-        let mut next = state.clone();
+        let salt = self.salts.draw()?;
+        // Unlike a decision, which reserves on what the register gave it, an event is tried on a copy: one that does not
+        // fit takes nobody with it.
+        let mut next = batch.state.clone();
         next.advance(kind, rulebook, Some(&body.decision)).map_err(|fault| internal(&fault))?;
         let draft = Draft { time_ms: now.as_millisecond(), kind, caller, rulebook, outcome: 0, state: &next };
-        let record = draft.record(&self.core.engine_version, &body, self.salts.draw()?, key, terms)?;
-        *state = next;
+        let record = draft.record(&self.core.engine_version, &body, salt, key, terms)?;
+        batch.state = next;
         Ok(record)
     }
 
@@ -491,6 +497,37 @@ impl Signed {
 }
 
 impl Batch {
+    fn on(state: State) -> Self {
+        Self {
+            state,
+            is_broken: false,
+            settled: Vec::new(),
+            records: Vec::new(),
+            asked: HashMap::new(),
+            outboxes: Vec::new(),
+            noted: Vec::new(),
+            ordered: HashSet::new(),
+        }
+    }
+
+    /// Takes the next entry into the state.
+    fn advance(&mut self, kind: EntryKind, rulebook: Digest, body: &[u8]) -> Result<(), Refusal> {
+        if self.is_broken {
+            return Err(Refusal::Internal);
+        }
+        let advanced = self.state.advance(kind, rulebook, Some(body));
+        self.written(advanced.map_err(|fault| {
+            error!({ field::ERROR } = %fault, "an entry does not fit the state");
+            Refusal::Internal
+        }))
+    }
+
+    /// What was taken in must be written, or nothing of this batch is.
+    fn written<T>(&mut self, written: Result<T, Refusal>) -> Result<T, Refusal> {
+        self.is_broken |= written.is_err();
+        written
+    }
+
     fn will_wake(&mut self, outbox: &Arc<Outbox<Reply>>) {
         if !self.outboxes.iter().any(|known| Arc::ptr_eq(known, outbox)) {
             self.outboxes.push(outbox.clone());
@@ -523,74 +560,5 @@ impl Settled {
             let receipt = receipt(&first);
             first.answer(Ok(Box::new(Answer { receipt, ..*self.answer })));
         }
-    }
-}
-
-/// What an entry says, before it is bytes.
-pub(super) struct Draft<'a> {
-    pub time_ms: i64,
-    pub kind: EntryKind,
-    pub caller: &'a str,
-    pub rulebook: Digest,
-    pub outcome: u8,
-    /// The state after this entry.
-    pub state: &'a State,
-}
-
-impl Draft<'_> {
-    /// The record of this entry with its body.
-    pub fn record(
-        self,
-        engine_version: &str,
-        body: &Body,
-        salt: [u8; SALT_LENGTH],
-        request_key: Option<RequestKey>,
-        terms: Vec<Term>,
-    ) -> Result<Record, Refusal> {
-        let unfit = |why: &dyn std::fmt::Display| {
-            error!({ field::ERROR } = %why, "an entry cannot be written");
-            Refusal::Internal
-        };
-        let request = request_digest(&salt, &body.request);
-        let body = body.encode().map_err(|fault| unfit(&fault))?;
-        let entry = Entry {
-            sequence: self.state.size().saturating_sub(1),
-            time_ms: self.time_ms,
-            kind: self.kind,
-            caller: self.caller.to_owned(),
-            engine_version: engine_version.to_owned(),
-            rulebook: self.rulebook,
-            // No party lists come from outside the rulebook yet.
-            lists: Digest::ZERO,
-            request,
-            outcome: self.outcome,
-            commitment: commitment(&salt, &body),
-            state: self.state.digest(),
-        };
-        let entry = entry.encode().map_err(|fault| unfit(&fault))?;
-        Ok(Record { entry, salt, body, request_key, terms })
-    }
-}
-
-/// Salts, drawn from the operating system many at a time.
-#[derive(Debug, Default)]
-pub(super) struct Salts {
-    drawn: Vec<[u8; SALT_LENGTH]>,
-}
-
-impl Salts {
-    const AT_A_TIME: usize = 256;
-
-    /// The next salt.
-    pub fn draw(&mut self) -> Result<[u8; SALT_LENGTH], Refusal> {
-        if self.drawn.is_empty() {
-            let mut bytes = vec![0; Self::AT_A_TIME * SALT_LENGTH];
-            getrandom::fill(&mut bytes).map_err(|fault| {
-                error!({ field::ERROR } = %fault, "no random bytes");
-                Refusal::Internal
-            })?;
-            self.drawn.extend_from_slice(bytes.as_chunks::<SALT_LENGTH>().0);
-        }
-        self.drawn.pop().ok_or(Refusal::Internal)
     }
 }
