@@ -18,6 +18,9 @@ use crate::domain::outcome::{Authorisation, Effect, FindingState, Outcome};
 use crate::rulebook::RuleIx;
 use crate::rulebook::model::Rule;
 
+/// What is said of a number that the exporter has no licence under; one of somebody else is not there for it.
+const NOT_RECORDED: &str = "no licence of this number is recorded for the exporter";
+
 impl Settler<'_> {
     /// Lets licences answer what the line asks them for.
     pub(super) fn licences(&self, work: &mut Work<'_>, drawn: &Drawn) {
@@ -78,7 +81,7 @@ impl Settler<'_> {
             let found =
                 self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
             let Some((at, licence)) = found else {
-                work.consider(number, "no licence of this number is recorded");
+                work.consider(number, NOT_RECORDED);
                 answer.raise(Result::Insufficient);
                 continue;
             };
@@ -161,12 +164,17 @@ impl Settler<'_> {
         for asked in &work.goods.allocations {
             let of_number = |(_, licence): &(usize, &Licence)| licence.number == asked.licence;
             let Some((at, licence)) = self.standing.licences.iter().enumerate().find(of_number) else {
-                work.consider(&asked.licence, "no licence of this number is recorded");
+                work.consider(&asked.licence, NOT_RECORDED);
                 answer.raise(Result::Insufficient);
                 continue;
             };
             let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
             if !accepts(&duty) && duties.iter().any(accepts) {
+                continue;
+            }
+            if work.allocations.iter().any(|(used, ..)| *used == at) {
+                work.consider(&asked.licence, "it answers another duty of this line already");
+                answer.raise(Result::Insufficient);
                 continue;
             }
             let goods = GoodsLine {

@@ -95,14 +95,27 @@ impl Settler<'_> {
             return effects;
         }
         for line in lines {
-            effects.holds.extend(line.allocations.iter().map(|allocation| Hold {
-                goods_line: line.line,
-                licence: allocation.licence.clone(),
-                licence_line: allocation.licence_line,
-                quantity: allocation.quantity,
-                value: allocation.value,
-                currency: allocation.currency,
-            }));
+            for allocation in &line.allocations {
+                // A line that is split may name one line of a licence twice: it holds one part of it.
+                let same = |hold: &&mut Hold| {
+                    hold.goods_line == line.line
+                        && hold.licence == allocation.licence
+                        && hold.licence_line == allocation.licence_line
+                };
+                if let Some(hold) = effects.holds.iter_mut().find(same) {
+                    hold.quantity += allocation.quantity;
+                    hold.value += allocation.value;
+                    continue;
+                }
+                effects.holds.push(Hold {
+                    goods_line: line.line,
+                    licence: allocation.licence.clone(),
+                    licence_line: allocation.licence_line,
+                    quantity: allocation.quantity,
+                    value: allocation.value,
+                    currency: allocation.currency,
+                });
+            }
         }
         if !effects.holds.is_empty() {
             effects.reserved_until = self.standing.reserve_until;

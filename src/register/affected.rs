@@ -46,7 +46,7 @@ impl Register {
         }
         for reservation in self.reservations() {
             let mut is_hit = false;
-            for part in reservation.parts.iter().filter(|part| self.stops(suspension, reservation, part)) {
+            for part in reservation.open_parts().filter(|part| self.stops(suspension, reservation, part)) {
                 is_hit = true;
                 *affected.reserved.entry(part.currency).or_default() += part.value;
             }

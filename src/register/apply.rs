@@ -233,7 +233,9 @@ impl Register {
     fn end(&mut self, revocation: &Revocation, standing: fn(Date) -> Standing) -> Result<(), ApplyError> {
         let held = self.licences.get_mut(&*revocation.number);
         let held = held.ok_or_else(|| ApplyError::Unknown(revocation.number.clone()))?;
-        Arc::make_mut(held).standing = standing(revocation.from);
+        let held = Arc::make_mut(held);
+        held.standing = standing(revocation.from);
+        held.ended_on = revocation.ordered_on;
         Ok(())
     }
 
@@ -305,7 +307,9 @@ impl Register {
                 if part.licence != hold.licence || part.licence_line != hold.licence_line {
                     continue;
                 }
-                let both = (quantity.min(part.quantity), value.min(part.value));
+                // Without a cap on the value, parts are in the currencies of their goods.
+                let same_value = if part.currency == hold.currency { value } else { Decimal::ZERO };
+                let both = (quantity.min(part.quantity), same_value.min(part.value));
                 (part.quantity, part.value) = (part.quantity - both.0, part.value - both.1);
                 (quantity, value) = (quantity - both.0, value - both.1);
                 taken.push((at, Hold { quantity: both.0, value: both.1, ..part.clone() }));
@@ -361,12 +365,13 @@ impl Register {
         let mut licences = if export.licences_offered.is_empty() {
             register.found(export, exporter)
         } else {
-            let offered = export.licences_offered.iter().filter_map(|number| register.licence(number));
+            let offered =
+                export.licences_offered.iter().filter_map(|number| register.of_holder(number, exporter));
             offered.map(|held| register.as_of(held, export)).collect()
         };
         for asked in export.goods.iter().flat_map(|goods| &goods.allocations) {
             let is_there = licences.iter().any(|licence: &Licence| licence.number == asked.licence);
-            if let Some(held) = register.licence(&asked.licence).filter(|_| !is_there) {
+            if let Some(held) = register.of_holder(&asked.licence, exporter).filter(|_| !is_there) {
                 licences.push(register.as_of(held, export));
             }
         }
@@ -380,6 +385,11 @@ impl Register {
             releases,
             takes,
         }
+    }
+
+    /// The licence of this number, where this is its holder: to others it is not there.
+    fn of_holder(&self, number: &str, holder: &str) -> Option<&Arc<Held>> {
+        self.licence(number).filter(|held| *held.terms().holder == *holder)
     }
 
     fn found(&self, export: &ProposedExport, exporter: &str) -> Vec<Licence> {
@@ -425,7 +435,7 @@ impl Register {
         let terms = held.terms_on(day);
         let roots: Vec<Root> = export.goods.iter().filter_map(root_of_goods).collect();
         let country = export.end_use_place.country;
-        let lines = held.lines_on(day).filter(|(line, _)| roots.contains(&root_of(&line.goods)));
+        let lines = held.lines_on(day, |line| roots.contains(&root_of(&line.goods)));
         let lines = lines.map(|(line, balance)| {
             let hits = |known: &&Arc<Suspension>| known.hits(terms, &line, country, day);
             let suspended = self.suspensions.iter().find(hits).map(|known| known.why().into());

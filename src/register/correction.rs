@@ -29,6 +29,9 @@ pub struct Correction {
     /// The entry of the shipment that came back; for a reversal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipment: Option<u64>,
+    /// Quantity and value that this shipment wrote off of the line; set when it is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrote_off: Option<(Decimal, Decimal)>,
     /// What it rests on: for a reversal, the decision of the authority that gives the balance back.
     pub reference: String,
     /// Why.
@@ -121,18 +124,19 @@ impl Correction {
 }
 
 impl Register {
-    /// A correction is to be proposed. `shipped` is what the shipment it names wrote off of this line.
+    /// A correction is to be proposed.
     ///
     /// # Errors
     /// [`Denied`].
-    pub fn plan_correction(
-        &self,
-        correction: Correction,
-        shipped: Option<(Decimal, Decimal)>,
-    ) -> Result<Event, Denied> {
+    pub fn plan_correction(&self, correction: Correction) -> Result<Event, Denied> {
         correction.check().map_err(Denied::Fields)?;
         self.may_correct(&correction)?;
-        if let (Some(shipment), Some(shipped)) = (correction.shipment, shipped) {
+        Ok(Event::CorrectionProposed(correction))
+    }
+
+    /// No more of a shipment comes back than it wrote off, also where several corrections were proposed at once.
+    fn may_reverse(&self, correction: &Correction) -> Result<(), Denied> {
+        if let (Some(shipment), Some(shipped)) = (correction.shipment, correction.wrote_off) {
             let mut reversed = (-correction.quantity, -correction.value);
             for done in self.reversals.get(&(shipment, correction.line)).into_iter().flatten() {
                 if *done.0 == *correction.licence {
@@ -144,7 +148,7 @@ impl Register {
                 return Err(Denied::MoreThanShipped { left });
             }
         }
-        Ok(Event::CorrectionProposed(correction))
+        Ok(())
     }
 
     /// A correction is to be approved, by somebody else than who proposed it.
@@ -170,6 +174,7 @@ impl Register {
     }
 
     fn may_correct(&self, correction: &Correction) -> Result<(), Denied> {
+        self.may_reverse(correction)?;
         let number = &correction.licence;
         let held = self.licence(number).ok_or_else(|| Denied::LicenceUnknown(number.clone()))?;
         let (line, balance) = held

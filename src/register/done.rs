@@ -69,7 +69,8 @@ impl Register {
 
     pub(super) fn do_duty(&mut self, done: &DutyDone) -> Result<(), ApplyError> {
         done.check().map_err(|violations| ApplyError::Text(told(&violations)))?;
-        self.done.insert(done.key(), done.on);
+        let on = self.done.entry(done.key()).or_insert(done.on);
+        *on = done.on.max(*on);
         Ok(())
     }
 

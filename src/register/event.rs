@@ -67,6 +67,9 @@ pub struct Amendment {
     pub from: Date,
     /// Why.
     pub reason: String,
+    /// The day on which it was recorded: exports before it could not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_on: Option<Date>,
 }
 
 /// Which licences are suspended, and from when on. What is left out is any.
@@ -118,6 +121,9 @@ pub struct Revocation {
     pub from: Date,
     /// Why.
     pub reason: String,
+    /// The day on which it was recorded: exports before it could not know. Older entries do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_on: Option<Date>,
 }
 
 /// Goods that have left under a reservation.

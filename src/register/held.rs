@@ -46,6 +46,8 @@ pub struct Held {
     amendments: Vec<Amended>,
     /// How it stands.
     pub standing: Standing,
+    /// The day on which it was revoked or returned: exports before it could not know. Older entries do not say.
+    pub(super) ended_on: Option<Date>,
     /// Line by line, in the order of the latest terms.
     balances: Vec<Balance>,
 }
@@ -68,6 +70,8 @@ pub struct Amended {
     pub from: Date,
     /// Why.
     pub reason: Arc<str>,
+    /// The day on which it was recorded.
+    pub(super) ordered_on: Option<Date>,
     terms: Terms,
 }
 
@@ -82,8 +86,15 @@ pub struct Reservation {
     pub until: Date,
     /// Country of final destination.
     pub country: Option<Country>,
-    /// Part by part; what is used up is gone from here.
+    /// Part by part; what is used up is zero.
     pub parts: Vec<Hold>,
+}
+
+impl Reservation {
+    /// The parts of which something is left.
+    pub fn open_parts(&self) -> impl Iterator<Item = &Hold> {
+        self.parts.iter().filter(|part| !part.quantity.is_zero() || !part.value.is_zero())
+    }
 }
 
 impl Balance {
@@ -105,7 +116,14 @@ impl Held {
     pub(super) fn new(sequence: u64, text: &LicenceText, terms: Licence) -> Self {
         let balances = vec![Balance::default(); terms.lines.len()];
         let granted = Terms::of(text, terms);
-        Self { sequence, granted, amendments: Vec::new(), standing: Standing::Active, balances }
+        Self {
+            sequence,
+            granted,
+            amendments: Vec::new(),
+            standing: Standing::Active,
+            ended_on: None,
+            balances,
+        }
     }
 
     /// Takes in a later version; every line of the one before is in it.
@@ -113,7 +131,8 @@ impl Held {
         let balance = |line: &LicenceLine| self.line(line.line).map(|(_, balance)| *balance);
         self.balances = terms.lines.iter().map(|line| balance(line).unwrap_or_default()).collect();
         let (from, reason) = (amendment.from, amendment.reason.as_str().into());
-        self.amendments.push(Amended { sequence, from, reason, terms: Terms::of(&amendment.licence, terms) });
+        let (terms, ordered_on) = (Terms::of(&amendment.licence, terms), amendment.ordered_on);
+        self.amendments.push(Amended { sequence, from, reason, ordered_on, terms });
     }
 
     /// The terms that hold for an export on this day.
@@ -140,9 +159,13 @@ impl Held {
         &self.amendments
     }
 
+    /// The amendment that holds for an export on this day.
+    pub(super) fn amended_on(&self, day: Date) -> Option<&Amended> {
+        self.amendments.iter().rev().find(|amended| amended.from <= day)
+    }
+
     fn version_on(&self, day: Date) -> &Terms {
-        let holds = self.amendments.iter().rev().find(|amended| amended.from <= day);
-        holds.map_or(&self.granted, |amended| &amended.terms)
+        self.amended_on(day).map_or(&self.granted, |amended| &amended.terms)
     }
 
     /// The lines of the latest terms with their balances.
@@ -152,8 +175,12 @@ impl Held {
 
     /// The lines for an export on this day, with their balances. A cap that is lowered later binds already: what is drawn
     /// of a line counts for all its versions.
-    pub fn lines_on(&self, day: Date) -> impl Iterator<Item = (LicenceLine, &Balance)> {
-        self.terms_on(day).lines.iter().filter_map(move |line| {
+    pub fn lines_on(
+        &self,
+        day: Date,
+        takes: impl Fn(&LicenceLine) -> bool,
+    ) -> impl Iterator<Item = (LicenceLine, &Balance)> {
+        self.terms_on(day).lines.iter().filter(move |line| takes(line)).filter_map(move |line| {
             let mut line = line.clone();
             let later = self.amendments.iter().filter(|amended| amended.from > day);
             for version in later.filter_map(|amended| find(&amended.terms.read, line.line)) {

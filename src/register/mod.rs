@@ -32,7 +32,7 @@ pub use event::{Amendment, Drawn, Event, Lift, Note, Release, Revocation, Shipme
 pub use held::{Amended, Balance, Held, Reservation, Standing as LicenceStanding};
 pub use incident::{Incident, IncidentKind, ShippedText};
 pub use movement::{Movement, MovementKind};
-pub use plan::{Denied, ShippedLine};
+pub use plan::{Denied, Shipped, ShippedLine, ShippedTo};
 pub use rates::{RATES_MAX, RateTable, RateText, SourcedRate};
 pub use registration::{Registered, Registration};
 pub use suspension::Suspension;

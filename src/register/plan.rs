@@ -9,6 +9,7 @@ use super::event::{Amendment, Drawn, Event, Lift, Release, Revocation, Shipment,
 use super::held::{Reservation, Standing};
 use super::suspension::{Suspension, check_reason};
 use super::text::LicenceText;
+use crate::domain::licence::Licence;
 use crate::domain::money::Currency;
 use crate::domain::request::{FieldViolation, Violations};
 use crate::engine::Hold;
@@ -24,6 +25,32 @@ pub struct ShippedLine {
     pub value: Decimal,
     /// Currency of the value.
     pub currency: Currency,
+}
+
+/// A shipment that somebody tells of.
+#[derive(Clone, Debug)]
+pub struct Shipped<'a> {
+    /// The decision that reserved.
+    pub decision: u64,
+    /// The day of the export.
+    pub export_date: Date,
+    /// The export declaration or another reference.
+    pub reference: &'a str,
+    /// What has left.
+    pub lines: &'a [ShippedLine],
+    /// Is the rest given back?
+    pub is_last: bool,
+    /// To whom, where a licence may name others by now.
+    pub parties: Option<ShippedTo>,
+}
+
+/// Normalised names of those whom a shipment is for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ShippedTo {
+    /// Who uses the goods.
+    pub end_user: Box<str>,
+    /// Who receives them.
+    pub consignee: Box<str>,
 }
 
 /// Why a plan cannot be.
@@ -180,6 +207,10 @@ impl Register {
             if next.unit != line.unit || next.currency != line.currency || next.goods != line.goods {
                 violations.add(&field, "FIXED", "has another code, unit or currency: that is another line");
             }
+            if line.cap_value.is_none() && next.cap_value.is_some() && !balance.used_value().is_zero() {
+                let why = "has a cap on the value that it had not, and what is drawn is in the currencies of its goods";
+                violations.add(&field, "FIXED", why);
+            }
             let under = |cap: Option<Decimal>, used: Decimal| cap.is_some_and(|cap| cap < used);
             if under(next.cap_quantity, balance.used_quantity())
                 || under(next.cap_value, balance.used_value())
@@ -239,7 +270,7 @@ impl Register {
             return Ok(Event::LicenceRevoked(revocation));
         }
         let counts_on =
-            |reservation: &&Reservation| reservation.parts.iter().any(|part| *part.licence == *number);
+            |reservation: &&Reservation| reservation.open_parts().any(|part| *part.licence == *number);
         let count = self.reservations().filter(counts_on).count();
         if count > 0 {
             return Err(Denied::LicenceReserved { number, count });
@@ -254,14 +285,8 @@ impl Register {
     ///
     /// # Errors
     /// [`Denied`].
-    pub fn plan_confirm(
-        &self,
-        decision: u64,
-        export_date: Date,
-        reference: &str,
-        lines: &[ShippedLine],
-        is_last: bool,
-    ) -> Result<Event, Denied> {
+    pub fn plan_confirm(&self, shipped: &Shipped<'_>) -> Result<Event, Denied> {
+        let Shipped { decision, export_date, reference, lines, is_last, ref parties } = *shipped;
         let reservation = self.reservation(decision).ok_or(Denied::NoReservation)?;
         let mut left = reservation.parts.clone();
         let mut drawn = Vec::new();
@@ -303,7 +328,7 @@ impl Register {
                 });
             }
         }
-        let incident = self.incident(reservation, &drawn, export_date)?;
+        let incident = self.incident(reservation, &drawn, export_date, parties.as_ref())?;
         Ok(Event::ShipmentConfirmed(Shipment {
             decision,
             export_date,
@@ -319,6 +344,7 @@ impl Register {
         reservation: &Reservation,
         drawn: &[Drawn],
         day: Date,
+        parties: Option<&ShippedTo>,
     ) -> Result<Option<String>, Denied> {
         let mut incident = None;
         for drawn in drawn {
@@ -334,7 +360,17 @@ impl Register {
                 Standing::Active => false,
             };
             if ended {
+                if held.ended_on.is_some_and(|ordered| ordered <= day) {
+                    return Err(Denied::NotUsable { number, why: format!("it is {}", held.standing) });
+                }
                 incident.get_or_insert_with(|| format!("licence {number}: {}", held.standing));
+            }
+            if let Some(why) = not_meant(terms, reservation, parties) {
+                let known = held.amended_on(day).and_then(|amended| amended.ordered_on);
+                if known.is_some_and(|ordered| ordered <= day) {
+                    return Err(Denied::NotUsable { number, why });
+                }
+                incident.get_or_insert_with(|| format!("licence {number}: {why}"));
             }
             let line = terms.lines.iter().find(|line| line.line == drawn.licence_line);
             for suspension in self.suspensions() {
@@ -362,6 +398,21 @@ impl Register {
         self.reservation(release.decision).ok_or(Denied::NoReservation)?;
         Ok(Event::ReservationReleased(release))
     }
+}
+
+/// Why a licence, as it was amended since it was reserved, is not for this shipment.
+fn not_meant(terms: &Licence, reservation: &Reservation, parties: Option<&ShippedTo>) -> Option<String> {
+    if let Some(country) = reservation.country.filter(|country| !terms.destinations.contains(*country)) {
+        return Some(format!("it does not name {country} as country of final destination any more"));
+    }
+    let parties = parties?;
+    let lacks = |names: &Option<Vec<Box<str>>>, name: &str| {
+        names.as_ref().is_some_and(|names| !names.iter().any(|known| **known == *name))
+    };
+    if lacks(&terms.end_users, &parties.end_user) {
+        return Some("it does not name the end user any more".to_owned());
+    }
+    lacks(&terms.consignees, &parties.consignee).then(|| "it does not name the consignee any more".to_owned())
 }
 
 fn reason(text: &str) -> Result<(), Denied> {

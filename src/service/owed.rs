@@ -19,7 +19,7 @@ use crate::{
     },
     engine::Finder,
     ledger::Digest,
-    register::{Event, Held, Incident, IncidentKind, LicenceStanding, ShippedText},
+    register::{DutyDone, Event, Held, Incident, IncidentKind, LicenceStanding, ShippedText},
     rulebook::{
         Rulebook,
         document::{CitationDoc, TextDoc},
@@ -158,6 +158,26 @@ impl Service {
         });
         owed.sort_by(|a, b| (a.due, &a.holder, &a.paper).cmp(&(b.due, &b.holder, &b.paper)));
         Ok(owed)
+    }
+}
+
+impl Service {
+    /// Is this duty owed, as [`Service::duties`] has it? Reads the log.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] where it is not; others as they come.
+    pub fn owes(&self, reader: &Identity, done: &DutyDone) -> Result<(), Refusal> {
+        let holder = name::normalise(&done.holder);
+        let owed = self.duties(reader, Some(&holder), self.today())?;
+        let is_it = |owed: &Owed| {
+            (owed.duty.as_str(), owed.paper.as_str(), owed.since)
+                == (done.duty.trim(), done.paper.trim(), done.since)
+        };
+        if owed.iter().any(is_it) {
+            return Ok(());
+        }
+        let why = "no such duty of this holder, for this paper and since this day, is owed; ListDuties has those that are";
+        Err(Refusal::field("since", "NOT_OWED", why))
     }
 }
 

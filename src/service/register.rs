@@ -20,11 +20,12 @@ use super::{
     writer::Message,
 };
 use crate::{
-    domain::{country::Country, identity::Identity, licence::LicenceKind, name},
+    domain::{country::Country, identity::Identity, licence::LicenceKind, name, request::RawParty},
     ledger::{Digest, Entry},
     register::{
         Amendment, Approval, Correction, Denied, Drawn, DutyDone, Event, Held, Incident, LicenceText, Lift,
-        Note, RateTable, Register, Registration, Release, Revocation, ShippedLine, SuspensionOrder,
+        Note, RateTable, Register, Registration, Release, Revocation, Shipped, ShippedLine, ShippedTo,
+        SuspensionOrder,
     },
     store::{RequestKey, Term},
     telemetry::field,
@@ -190,17 +191,21 @@ impl Order {
     ) -> Result<Event, Refusal> {
         let planned = match self {
             Self::Record(text) => register.plan_record(text),
-            Self::Amend(amendment) => register.plan_amend(amendment),
+            Self::Amend(amendment) => {
+                register.plan_amend(Amendment { ordered_on: Some(day_of(now)), ..amendment })
+            }
             Self::SetRates(table) => register.plan_rates(table),
             Self::Register(registration) => {
                 core.published(&registration)?;
                 register.plan_register(registration)
             }
+            Self::DoDuty(done) if done.on > day_of(now) => {
+                return Err(Refusal::field("on", "FUTURE", format!("{} has not come yet", done.on)));
+            }
             Self::DoDuty(done) => register.plan_done(done),
             Self::ProposeCorrection(correction) => {
-                let shipped = core.shipped(&correction)?;
-                let by = caller.to_owned();
-                register.plan_correction(Correction { by, ..correction }, shipped)
+                let wrote_off = core.shipped(&correction)?;
+                register.plan_correction(Correction { by: caller.to_owned(), wrote_off, ..correction })
             }
             Self::ApproveCorrection { proposal, reason } => {
                 register.plan_approve(Approval { proposal, reason, by: caller.to_owned() })
@@ -209,11 +214,18 @@ impl Order {
                 register.plan_suspend(SuspensionOrder { ordered_on: day_of(now), ..order })
             }
             Self::Lift(lift) => register.plan_lift(lift),
-            Self::Revoke(revocation) => register.plan_end(revocation, true),
-            Self::Return(revocation) => register.plan_end(revocation, false),
+            Self::Revoke(revocation) => {
+                register.plan_end(Revocation { ordered_on: Some(day_of(now)), ..revocation }, true)
+            }
+            Self::Return(revocation) => {
+                register.plan_end(Revocation { ordered_on: Some(day_of(now)), ..revocation }, false)
+            }
             Self::Confirm { decision, export_date, reference, lines, is_last } => {
                 let decision = decision.sequence();
-                let planned = register.plan_confirm(decision, export_date, &reference, &lines, is_last);
+                let parties = core.parties_of(register, decision);
+                let shipped =
+                    Shipped { decision, export_date, reference: &reference, lines: &lines, is_last, parties };
+                let planned = register.plan_confirm(&shipped);
                 planned.or_else(|denied| {
                     // Where no licence was promised, none was overdrawn.
                     if denied == Denied::NoReservation && !core.has_reserved(decision) {
@@ -307,7 +319,8 @@ impl Service {
 }
 
 impl Core {
-    /// What is of an exporter that the caller does not speak for is not there for it.
+    /// What is of an exporter that the caller does not speak for is not there for it. What this asks for never changes,
+    /// so it needs no writer.
     fn may_order(&self, command: &Command) -> Result<(), Refusal> {
         let caller = &command.caller;
         match &command.order {
@@ -319,29 +332,6 @@ impl Core {
             }
             Order::Register(registration) if !caller.speaks_for(&name::normalise(&registration.holder)) => {
                 Err(Refusal::ExporterNotTheirs)
-            }
-            Order::Amend(Amendment { licence: LicenceText { number, .. }, .. })
-            | Order::ProposeCorrection(Correction { licence: number, .. })
-            | Order::Revoke(Revocation { number, .. })
-            | Order::Return(Revocation { number, .. }) => {
-                let register = self.register.load();
-                match register.licence(number.trim()) {
-                    Some(held) if !caller.speaks_for(&held.terms().holder) => {
-                        Err(Denied::LicenceUnknown(number.clone()).into())
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Order::ApproveCorrection { proposal, .. } => {
-                let register = self.register.load();
-                let proposed = register.proposals().find(|(sequence, _)| sequence == proposal);
-                let held = proposed.and_then(|(_, correction)| register.licence(&correction.licence));
-                match held {
-                    Some(held) if !caller.speaks_for(&held.terms().holder) => {
-                        Err(Denied::NoProposal(*proposal).into())
-                    }
-                    _ => Ok(()),
-                }
             }
             Order::Confirm { decision, .. } | Order::Release { decision, .. } => {
                 let not_found = || Refusal::NotFound(decision.to_string());
@@ -358,6 +348,24 @@ impl Core {
             }
             _ => Ok(()),
         }
+    }
+
+    /// End user and consignee of a decision, where a licence that it reserved on was amended since and may name others.
+    fn parties_of(&self, register: &Register, decision: u64) -> Option<ShippedTo> {
+        let parts = &register.reservation(decision)?.parts;
+        let is_amended = |number: &str| {
+            register.licence(number).is_some_and(|held| {
+                held.amendments().last().is_some_and(|amended| amended.sequence > decision)
+            })
+        };
+        if !parts.iter().any(|part| is_amended(&part.licence)) {
+            return None;
+        }
+        let request = self.recorded(decision).ok()?.request;
+        let name = |party: &Option<RawParty>| {
+            party.as_ref().map(|party| name::normalise(&party.name)).unwrap_or_default()
+        };
+        Some(ShippedTo { end_user: name(&request.end_user), consignee: name(&request.consignee) })
     }
 
     /// Did this decision ever reserve anything? One whose body cannot be read may have.
@@ -412,6 +420,34 @@ impl Core {
         let Some(body) = stored.body().map_err(|fault| damaged(&fault))? else { return Ok(None) };
         let note: Note = serde_json::from_slice(&body.decision).map_err(|fault| damaged(&fault))?;
         Ok(Some((stored.entry, note, body.request)))
+    }
+
+    /// The same for orders about licences that the register holds: asked by the writer, of the register as it is then.
+    pub(super) fn may_order_of(command: &Command, register: &Register) -> Result<(), Refusal> {
+        let caller = &command.caller;
+        let is_theirs = |number: &str| {
+            register.licence(number).is_none_or(|held| caller.speaks_for(&held.terms().holder))
+        };
+        match &command.order {
+            Order::Amend(Amendment { licence: LicenceText { number, .. }, .. })
+            | Order::ProposeCorrection(Correction { licence: number, .. })
+            | Order::Revoke(Revocation { number, .. })
+            | Order::Return(Revocation { number, .. })
+                if !is_theirs(number.trim()) =>
+            {
+                Err(Denied::LicenceUnknown(number.clone()).into())
+            }
+            Order::ApproveCorrection { proposal, .. } => {
+                let proposed = register.proposals().find(|(sequence, _)| sequence == proposal);
+                match proposed {
+                    Some((_, correction)) if !is_theirs(&correction.licence) => {
+                        Err(Denied::NoProposal(*proposal).into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The command that this id of this caller was used for, if the record at `sequence` is of it.

@@ -401,6 +401,7 @@ impl Scribe {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(Noted, Record), Refusal> {
+        Core::may_order_of(&command, batch.state.register())?;
         let Command { caller, request_id, order, bytes } = command;
         let event = order.plan(&self.core, batch.state.register(), caller.name(), now)?;
         let (sequence, time_ms) = (batch.state.size(), now.as_millisecond());

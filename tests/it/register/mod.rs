@@ -2,6 +2,7 @@
 
 mod accounts;
 mod crash;
+mod edges;
 mod orders;
 mod owed;
 mod papers;

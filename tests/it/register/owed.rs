@@ -95,7 +95,7 @@ fn registration() -> v1::RegisterGeneralAuthorisationRequest {
 
 async fn done(server: &TestServer, owed: &v1::OwedDuty, on: &str) {
     let request = v1::RecordDutyDoneRequest {
-        request_id: format!("done/{}/{}", owed.paper, owed.since),
+        request_id: format!("done/{}/{}/{on}", owed.paper, owed.since),
         duty: owed.duty.clone(),
         holder: owed.holder.to_uppercase(),
         paper: owed.paper.clone(),
@@ -125,8 +125,12 @@ fn the_notice_of_first_use_is_due_thirty_days_after_it() {
             ("NOTIFY_FIRST_USE", "2022-03-10", "2022-04-09", "", &*first.decision_id)
         );
         assert!(owed[0].source.contains("2021/821"), "{}", owed[0].source);
-        done(&server, &owed[0], "2022-04-01").await;
-        assert_eq!(duties(&server, "2022-06-01").await[0].done, "2022-04-01");
+        // Done again, the later day counts, whatever comes first.
+        done(&server, &owed[0], "2022-02-20").await;
+        assert_eq!(duties(&server, "2022-06-01").await[0].done, "2022-02-20");
+        done(&server, &owed[0], "2022-02-28").await;
+        done(&server, &owed[0], "2022-02-25").await;
+        assert_eq!(duties(&server, "2022-06-01").await[0].done, "2022-02-28");
         // The declaration names the authorisation under its code.
         let documents = &first.lines[0].documents;
         assert_eq!(
@@ -170,6 +174,7 @@ fn holders_return_what_they_never_used_and_report_military_goods_by_half_year() 
             (1, "REPORT_HALF_YEAR", "NL-M", "2022-06-30", "2022-08-30")
         );
         assert!(owed[0].source.contains("2012, 10"), "{}", owed[0].source);
+        server.clock.set(NOON_MS + 400 * DAY_MS);
         done(&server, &owed[0], "2022-08-01").await;
         let owed = duties(&server, "2023-01-01").await;
         assert_eq!((&*owed[0].done, &*owed[1].done), ("2022-08-01", ""));

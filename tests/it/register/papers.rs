@@ -334,7 +334,7 @@ fn a_correction_takes_two_people_and_never_goes_beyond_what_is_there() {
         let half = propose(reverse("r1", "-20", "-15000.00")).await.unwrap();
         approve(&server, half).await.unwrap();
         let again = propose(reverse("r2", "-10", "-15000.01")).await.unwrap_err();
-        assert_eq!(reason(&again), "NOT_CORRECTABLE");
+        assert_eq!(reason(&again), "MORE_THAN_SHIPPED");
         let elsewhere = v1::ProposeCorrectionRequest { shipment: 1, ..reverse("r3", "-1", "") };
         assert_eq!(fields(&propose(elsewhere).await.unwrap_err()), ["shipment"]);
         let upwards = v1::ProposeCorrectionRequest { shipment: 0, ..reverse("r4", "1", "") };

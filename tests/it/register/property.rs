@@ -10,7 +10,7 @@ use slagboom::{
     engine::{self, Known, Question, assess, canonical, settle},
     register::{
         Amendment, Approval, Correction, CorrectionKind, Event, LicenceText, LineText, Register, Release,
-        ShippedLine,
+        Shipped, ShippedLine,
     },
     rulebook::Rulebook,
     screening,
@@ -169,7 +169,7 @@ proptest! {
                 Step::Amend { quantity, value } => {
                     let licence = licence("NL-BOTH", Some(quantity), Some(value));
                     let from = date(2022, 1, 1).saturating_add(i64::try_from(sequence).unwrap().days());
-                    register.plan_amend(Amendment { licence, from, reason: "amended".to_owned() }).ok()
+                    register.plan_amend(Amendment { licence, from, reason: "amended".to_owned(), ordered_on: None }).ok()
                 }
                 Step::Correct { quantity, value } => {
                     let correction = Correction {
@@ -179,12 +179,13 @@ proptest! {
                         quantity: quantity.into(),
                         value: value.into(),
                         shipment: None,
+                        wrote_off: None,
                         reference: "memo".to_owned(),
                         reason: "wrong".to_owned(),
                         by: "alma".to_owned(),
                     };
                     // Proposed and at once approved, as two entries.
-                    register.plan_correction(correction, None).ok().map(|proposed| {
+                    register.plan_correction(correction).ok().map(|proposed| {
                         register.apply(sequence, &proposed).unwrap();
                         events.push((sequence, proposed));
                         let (proposal, reason, by) = (sequence, "seen".to_owned(), "bram".to_owned());
@@ -198,7 +199,11 @@ proptest! {
                         value: value.into(),
                         currency: Currency::euro(),
                     };
-                    register.plan_confirm(decision, date(2022, 3, 1), "MRN", &[line], is_last).ok()
+                    {
+                        let (export_date, lines) = (date(2022, 3, 1), &[line]);
+                        let shipped = Shipped { decision, export_date, reference: "MRN", lines, is_last, parties: None };
+                        register.plan_confirm(&shipped).ok()
+                    }
                 }),
                 Step::Release { of } => pick(of).and_then(|decision| {
                     register.plan_release(Release { decision, reason: "cancelled".to_owned() }).ok()

@@ -57,10 +57,6 @@ fn all_of_it(folder: &Path, place: &[&str]) {
     let alone = slagboom(&[&["licence", "approve", &proposal, "--reason", "sure"][..], place].concat());
     assert_eq!(code(&alone), 2);
     assert!(text(&alone.stderr).contains("SAME_PERSON"), "{}", text(&alone.stderr));
-    let args = ["licence", "duty-done", "NOTIFY_FIRST_USE", "EU001", "--holder", "Voorbeeld BV"];
-    let more = ["--since", "2022-03-01", "--on", "2022-03-05", "--reference", "letter"];
-    said(&[&args[..], &more].concat(), place);
-
     let rates = told(&["rates", "list", "--currency", "USD"], place);
     assert_eq!(rates["rates"][0]["eurPerUnit"], "0.891583452211");
     let registrations = told(&["licence", "registrations"], place);
@@ -88,6 +84,14 @@ fn all_of_it(folder: &Path, place: &[&str]) {
     assert_eq!(code(&overdue), 1, "{}", text(&overdue.stderr));
     assert!(text(&overdue.stdout).contains("RETURN_UNUSED"), "{}", text(&overdue.stdout));
     said(&["report", "duties", "--on", "2022-12-31", "--format", "csv"], place);
+    let done = |since: &str| {
+        let args = ["licence", "duty-done", "RETURN_UNUSED", "NL-7", "--holder", "Voorbeeld BV"];
+        let more = ["--since", since, "--on", "2023-01-05", "--reference", "letter"];
+        slagboom(&[&args[..], &more, place].concat())
+    };
+    assert_eq!(code(&done("2022-12-30")), 2, "no such duty is owed");
+    assert_eq!(code(&done("2022-12-31")), 0);
+    assert!(said(&["report", "duties", "--on", "2023-02-01"], place).contains("done 2023-01-05"));
 }
 
 #[test]

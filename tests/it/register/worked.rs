@@ -109,6 +109,7 @@ async fn hold(server: &TestServer, doc: &LicenceDoc) {
             quantity,
             value,
             shipment: None,
+            wrote_off: None,
             reference: "register of before".to_owned(),
             reason: "what had left before this register began".to_owned(),
             by: String::new(),
@@ -124,8 +125,14 @@ async fn hold(server: &TestServer, doc: &LicenceDoc) {
             let order = SuspensionOrder { numbers: vec![number], from, reason, ..Default::default() };
             ordered(server, &alma, Order::Suspend(order)).await;
         }
-        "revoked" => drop(ordered(server, &alma, Order::Revoke(Revocation { number, from, reason })).await),
-        "returned" => drop(ordered(server, &alma, Order::Return(Revocation { number, from, reason })).await),
+        "revoked" => drop(
+            ordered(server, &alma, Order::Revoke(Revocation { number, from, reason, ordered_on: None }))
+                .await,
+        ),
+        "returned" => drop(
+            ordered(server, &alma, Order::Return(Revocation { number, from, reason, ordered_on: None }))
+                .await,
+        ),
         other => panic!("{other}"),
     }
 }

@@ -268,7 +268,16 @@ impl licence_service_server::LicenceService for LicenceRegister {
     ) -> Result<Response<v1::RecordDutyDoneResponse>, Status> {
         let pass = self.gate.admit(&request, method::RECORD_DUTY_DONE)?;
         let request = request.into_inner();
-        let order = duty_done(&request);
+        let mut order = duty_done(&request);
+        if let Ok(Order::DoDuty(done)) = &order {
+            let (reader, done) = (pass.identity().clone(), done.clone());
+            let owed = read(&self.service, move |service| Ok(service.owes(&reader, &done))).await?;
+            match owed {
+                Err(Refusal::InvalidRequest(violations)) => order = Err(violations),
+                Err(refusal) => return Err(status(&refusal)),
+                Ok(()) => {}
+            }
+        }
         let noted = self.note(pass.identity(), &request.request_id, &request, order).await?;
         Ok(Response::new(v1::RecordDutyDoneResponse { recorded: Some(recorded(&noted)) }))
     }

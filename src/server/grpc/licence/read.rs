@@ -157,7 +157,12 @@ pub(super) fn revocation(number: &str, from: &str, reason: &str) -> Result<Revoc
     let mut fields = Fields::default();
     fields.short("number", number);
     let from = fields.date("from", from);
-    fields.or(Revocation { number: number.trim().to_owned(), from, reason: reason.to_owned() })
+    fields.or(Revocation {
+        number: number.trim().to_owned(),
+        from,
+        reason: reason.to_owned(),
+        ordered_on: None,
+    })
 }
 
 /// What an amendment asks for.
@@ -165,7 +170,7 @@ pub(super) fn amendment(request: &v1::AmendLicenceRequest) -> Result<Order, Vec<
     let mut fields = Fields::default();
     let from = fields.date("from", &request.from);
     let licence = fields.licence(request.licence.clone());
-    fields.or(Order::Amend(Amendment { licence, from, reason: request.reason.clone() }))
+    fields.or(Order::Amend(Amendment { licence, from, reason: request.reason.clone(), ordered_on: None }))
 }
 
 /// What a registration asks for.
@@ -233,6 +238,7 @@ pub(super) fn correction(request: &v1::ProposeCorrectionRequest) -> Result<Order
         quantity: fields.change("quantity", &request.quantity),
         value: fields.change("value", &request.value),
         shipment: (request.shipment != 0).then_some(request.shipment),
+        wrote_off: None,
         reference: request.reference.trim().to_owned(),
         reason: request.reason.clone(),
         by: String::new(),

@@ -107,7 +107,7 @@ pub(super) fn held(register: &Register, held: &Held, on: Date) -> v1::HeldLicenc
         sequence: held.sequence,
         status: status.to_owned(),
         status_from: status_from.map(|from| from.to_string()).unwrap_or_default(),
-        balances: held.lines_on(on).map(|(line, balance)| self::balance(&line, balance)).collect(),
+        balances: held.lines_on(on, |_| true).map(|(line, balance)| self::balance(&line, balance)).collect(),
         suspensions: register.suspensions().filter(hits).map(suspension).collect(),
         amendments: held.amendments().iter().map(amendment).collect(),
         corrections: register
