@@ -1,34 +1,52 @@
-//! Names of an export against lists of parties.
+//! Names against lists of parties.
 //!
-//! Today the room knows one thing: a name that equals a listed one after normalising. Likeness is not decided here
-//! yet, and a name that is merely similar is no hit.
+//! [`exact`] is what the daemon asks today: a name of an export that equals a listed one after normalising. The rest is
+//! the screener: names in any script against lists as their publishers write them, with a score and the reason word by
+//! word. A name that is only similar is for a person to decide.
+//!
+//! **What is absent:** clocks, disks and networks; decisions: a hit is evidence, the engine says what it means.
 
-use crate::domain::export::{PartyHit, ProposedExport};
-use crate::domain::licence::ListedParty;
-use crate::domain::name;
-use crate::rulebook::Rulebook;
+#[cfg(feature = "daemon")]
+mod align;
+#[cfg(feature = "daemon")]
+mod entry;
+#[cfg(feature = "daemon")]
+mod evidence;
+mod exact;
+#[cfg(feature = "daemon")]
+mod index;
+#[cfg(feature = "daemon")]
+mod keys;
+#[cfg(feature = "daemon")]
+mod likeness;
+#[cfg(feature = "daemon")]
+pub mod list;
+#[cfg(feature = "daemon")]
+mod place;
+#[cfg(feature = "daemon")]
+mod score;
+#[cfg(feature = "daemon")]
+mod screener;
+#[cfg(feature = "daemon")]
+mod script;
+#[cfg(feature = "daemon")]
+mod search;
+#[cfg(feature = "daemon")]
+mod sound;
+#[cfg(feature = "daemon")]
+mod vocabulary;
+#[cfg(feature = "daemon")]
+mod word;
 
-/// Parties of the export whose normalised name equals a listed one, on any day; the engine tests the day.
-///
-/// `extra` are listed parties beside those of the rulebook; one on a list that the rulebook does not declare can fire
-/// no rule and is passed over.
-#[must_use]
-pub fn exact(book: &Rulebook, export: &ProposedExport, extra: &[ListedParty]) -> Vec<PartyHit> {
-    let mut hits = Vec::new();
-    for (party, named) in export.parties.iter().enumerate() {
-        for listed in book.listed_names.get(&named.normal_name).into_iter().flatten() {
-            hits.push(PartyHit {
-                list: listed.list,
-                party,
-                listed_name: listed.name.clone(),
-                listed: listed.listed,
-            });
-        }
-        for listed in extra.iter().filter(|listed| name::normalise(&listed.name) == named.normal_name) {
-            if let Some(list) = book.party_list(&listed.list) {
-                hits.push(PartyHit { list, party, listed_name: listed.name.clone(), listed: listed.listed });
-            }
-        }
-    }
-    hits
-}
+pub use exact::exact;
+#[cfg(feature = "daemon")]
+pub use {
+    align::Measures,
+    entry::{Birth, Entry, EntryName, Identifier, NameQuality, PartyKind, Query},
+    evidence::evidence,
+    likeness::Relation,
+    place::country_of,
+    score::{Agreement, SCORE_MIN},
+    screener::{Effort, Hit, Screener, WordMatch},
+    search::Scratch,
+};
