@@ -41,6 +41,8 @@ mod report;
 mod retention;
 mod rules;
 #[cfg(feature = "daemon")]
+mod screen;
+#[cfg(feature = "daemon")]
 mod serve;
 #[cfg(feature = "daemon")]
 mod store;
@@ -84,6 +86,9 @@ enum Command {
     /// Keep the register of licences: import, amend, list, show, suspend, lift, revoke, return, register, correct
     #[cfg(feature = "daemon")]
     Licence(licence::Licence),
+    /// Screen names on standard input against lists of parties
+    #[cfg(feature = "daemon")]
+    Screen(screen::Screen),
     /// Find recorded decisions again
     #[cfg(feature = "daemon")]
     Log(log::Log),
@@ -165,6 +170,8 @@ impl Cli {
             Command::Lint(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Licence(verb) => verb.run(),
+            #[cfg(feature = "daemon")]
+            Command::Screen(verb) => verb.run(),
             #[cfg(feature = "daemon")]
             Command::Log(verb) => verb.run(),
             Command::Verify(verb) => verb.run(),

@@ -8,7 +8,7 @@ pub fn slagboom(args: &[&str]) -> Output {
     slagboom_with(args, "")
 }
 
-fn slagboom_with(args: &[&str], stdin: &str) -> Output {
+pub fn slagboom_with(args: &[&str], stdin: &str) -> Output {
     use std::io::Write;
     let mut child = Command::new(env!("CARGO_BIN_EXE_slagboom"))
         .args(args)

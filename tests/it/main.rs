@@ -32,6 +32,8 @@ mod replay;
 mod retention;
 mod rulebook;
 #[cfg(feature = "daemon")]
+mod screening;
+#[cfg(feature = "daemon")]
 mod server;
 #[cfg(feature = "daemon")]
 mod store;
