@@ -78,23 +78,9 @@ impl Settler<'_> {
         let is_found = self.standing.finds && self.export.licences_offered.is_empty();
         let of_register = self.standing.licences.iter().filter(|_| is_found).map(|licence| &licence.number);
         for number in self.export.licences_offered.iter().chain(of_register) {
-            let found =
-                self.standing.licences.iter().enumerate().find(|(_, licence)| licence.number == *number);
-            let Some((at, licence)) = found else {
-                work.consider(number, NOT_RECORDED);
-                answer.raise(Result::Insufficient);
+            let Some((at, licence)) = self.candidate(work, &mut answer, number, duty, duties) else {
                 continue;
             };
-            // A licence of another kind is offered for the duty of its own kind, where the line has one.
-            let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
-            if !accepts(&duty) && duties.iter().any(accepts) {
-                continue;
-            }
-            if work.allocations.iter().any(|(used, ..)| *used == at) {
-                work.consider(number, "it answers another duty of this line already");
-                answer.raise(Result::Insufficient);
-                continue;
-            }
             let why_not = match draw.cover(at, licence, duty.kind) {
                 Cover::Covers { line, allocation, names_end_user, expires } => {
                     let preference = (
@@ -119,6 +105,35 @@ impl Settler<'_> {
             work.allocations.push((licence, line, allocation));
         }
         answer
+    }
+
+    /// The licence of this number with its place, where it may be asked for this duty; why not is noted where it is for
+    /// this duty.
+    fn candidate(
+        &self,
+        work: &mut Work<'_>,
+        answer: &mut Answer,
+        number: &str,
+        duty: Duty<'_>,
+        duties: &BTreeSet<Duty<'_>>,
+    ) -> Option<(usize, &Licence)> {
+        let found = self.standing.licences.iter().enumerate().find(|(_, licence)| *licence.number == *number);
+        let Some((at, licence)) = found else {
+            work.consider(number, NOT_RECORDED);
+            answer.raise(Result::Insufficient);
+            return None;
+        };
+        // A licence of another kind is offered for the duty of its own kind, where the line has one.
+        let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
+        if !accepts(&duty) && duties.iter().any(accepts) {
+            return None;
+        }
+        if work.allocations.iter().any(|(used, ..)| *used == at) {
+            work.consider(number, "it answers another duty of this line already");
+            answer.raise(Result::Insufficient);
+            return None;
+        }
+        Some((at, licence))
     }
 
     fn draw<'b>(
@@ -162,21 +177,8 @@ impl Settler<'_> {
         let (mut parts, mut drawn) = (Vec::new(), drawn.clone());
         let (mut quantity, mut value) = (Decimal::ZERO, Decimal::ZERO);
         for asked in &work.goods.allocations {
-            let of_number = |(_, licence): &(usize, &Licence)| licence.number == asked.licence;
-            let Some((at, licence)) = self.standing.licences.iter().enumerate().find(of_number) else {
-                work.consider(&asked.licence, NOT_RECORDED);
-                answer.raise(Result::Insufficient);
-                continue;
-            };
-            let accepts = |duty: &Duty<'_>| duty.kind.accepts(licence.kind);
-            if !accepts(&duty) && duties.iter().any(accepts) {
-                continue;
-            }
-            if work.allocations.iter().any(|(used, ..)| *used == at) {
-                work.consider(&asked.licence, "it answers another duty of this line already");
-                answer.raise(Result::Insufficient);
-                continue;
-            }
+            let candidate = self.candidate(work, &mut answer, &asked.licence, duty, duties);
+            let Some((at, licence)) = candidate else { continue };
             let goods = GoodsLine {
                 quantity: Quantity { amount: asked.quantity, unit: work.goods.quantity.unit.clone() },
                 value: Money { amount: asked.value, currency: work.goods.value.currency },

@@ -19,6 +19,7 @@ use super::text::LicenceText;
 use crate::domain::code::Classification;
 use crate::domain::export::{GoodsLine, ProposedExport, Role};
 use crate::domain::licence::{self, Licence, LicenceLine, LicenceStatus, LicensedGoods};
+use crate::domain::request::{FieldViolation, told};
 use crate::engine::{Effects, Hold};
 
 /// The register after some number of events. Copies share what they have in common.
@@ -79,6 +80,12 @@ pub enum ApplyError {
     Text(String),
 }
 
+impl From<Vec<FieldViolation>> for ApplyError {
+    fn from(violations: Vec<FieldViolation>) -> Self {
+        Self::Text(told(&violations))
+    }
+}
+
 impl Register {
     /// Has it nothing for any export: no licence, no registration, no rate?
     #[must_use]
@@ -137,8 +144,7 @@ impl Register {
             Event::CorrectionProposed(correction) => self.propose(sequence, correction),
             Event::CorrectionApproved(approval) => self.correct(approval)?,
             Event::LicencesSuspended(order) => {
-                let suspension = Suspension::parse(sequence, order.clone())
-                    .map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+                let suspension = Suspension::parse(sequence, order.clone())?;
                 self.suspensions.push_back(Arc::new(suspension));
             }
             Event::SuspensionLifted(lift) => {
@@ -194,8 +200,7 @@ impl Register {
     }
 
     fn record(&mut self, sequence: u64, text: &LicenceText) -> Result<(), ApplyError> {
-        let terms =
-            text.parse().map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+        let terms = text.parse()?;
         if self.licences.contains_key(&*terms.number) {
             return Err(ApplyError::Known(terms.number.into()));
         }
@@ -209,8 +214,7 @@ impl Register {
 
     fn amend(&mut self, sequence: u64, amendment: &Amendment) -> Result<(), ApplyError> {
         let terms = amendment.licence.parse();
-        let terms =
-            terms.map_err(|violations| ApplyError::Text(crate::domain::request::told(&violations)))?;
+        let terms = terms?;
         let number: Number = (&*terms.number).into();
         // What only an earlier version is found by stays: what is found is tested in full.
         self.find_by(&number, &terms);

@@ -94,10 +94,7 @@ impl Correction {
         let mut violations = Violations::default();
         check_reason(&self.reason, &mut violations);
         for (field, text) in [("number", &self.licence), ("reference", &self.reference)] {
-            if text.trim().is_empty() || text.len() > SHORT_BYTES_MAX || text.chars().any(char::is_control) {
-                let why = format!("is not 1 to {SHORT_BYTES_MAX} bytes without control characters");
-                violations.add(field, "REQUIRED", why);
-            }
+            violations.require(field, text, SHORT_BYTES_MAX);
         }
         if self.quantity.is_zero() && self.value.is_zero() {
             violations.add("quantity", "ZERO", "neither quantity nor value changes");

@@ -7,7 +7,7 @@ use super::apply::{ApplyError, Register};
 use super::event::Event;
 use super::plan::Denied;
 use crate::domain::name;
-use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, SHORT_BYTES_MAX, Violations, told};
+use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, SHORT_BYTES_MAX, Violations};
 
 /// A duty was done. Done again, the later one counts.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,10 +44,7 @@ impl DutyDone {
             ("reference", &self.reference, SHORT_BYTES_MAX),
         ];
         for (field, text, max) in texts {
-            if text.trim().is_empty() || text.len() > max || text.chars().any(char::is_control) {
-                let why = format!("must be there, in 1 to {max} bytes without control characters");
-                violations.add(field, "REQUIRED", why);
-            }
+            violations.require(field, text, max);
         }
         violations.or(())
     }
@@ -68,7 +65,7 @@ impl Register {
     }
 
     pub(super) fn do_duty(&mut self, done: &DutyDone) -> Result<(), ApplyError> {
-        done.check().map_err(|violations| ApplyError::Text(told(&violations)))?;
+        done.check()?;
         let on = self.done.entry(done.key()).or_insert(done.on);
         *on = done.on.max(*on);
         Ok(())

@@ -12,7 +12,7 @@ use super::plan::Denied;
 use crate::domain::licence::ExchangeRates;
 use crate::domain::money::{Currency, parse_rate};
 use crate::domain::period::parse_date;
-use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, Violations, told};
+use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, Violations};
 
 /// Most rates of one table.
 pub const RATES_MAX: usize = 5_000;
@@ -130,7 +130,7 @@ impl Register {
     }
 
     pub(super) fn set_rates(&mut self, sequence: u64, table: &RateTable) -> Result<(), ApplyError> {
-        let read = table.parse().map_err(|violations| ApplyError::Text(told(&violations)))?;
+        let read = table.parse()?;
         for (currency, date, value) in read {
             self.rates.table.insert(currency, date, value);
             self.rates.set_by.insert((currency, date), sequence);

@@ -13,7 +13,7 @@ use crate::domain::export::{ProposedExport, Role};
 use crate::domain::licence::LicenceKind;
 use crate::domain::name;
 use crate::domain::period::Period;
-use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, SHORT_BYTES_MAX, Violations, told};
+use crate::domain::request::{FieldViolation, NAME_BYTES_MAX, SHORT_BYTES_MAX, Violations};
 
 /// An exporter is registered for a general authorisation. A later registration of the same exporter for the same one
 /// takes its place.
@@ -57,10 +57,7 @@ impl Registration {
             ("reference", &self.reference, SHORT_BYTES_MAX),
         ];
         for (field, text, max) in texts {
-            if text.trim().is_empty() || text.len() > max || text.chars().any(char::is_control) {
-                let why = format!("must be there, in 1 to {max} bytes without control characters");
-                violations.add(field, "REQUIRED", why);
-            }
+            violations.require(field, text, max);
         }
         let holder = name::normalise(&self.holder);
         if holder.is_empty() && !self.holder.trim().is_empty() {
@@ -92,7 +89,7 @@ impl Register {
     }
 
     pub(super) fn register(&mut self, sequence: u64, registration: &Registration) -> Result<(), ApplyError> {
-        let holder = registration.check().map_err(|violations| ApplyError::Text(told(&violations)))?;
+        let holder = registration.check()?;
         let authorisation: Box<str> = registration.authorisation.trim().into();
         let registered = Registered { sequence, holder: holder.clone(), registration: registration.clone() };
         self.registrations.insert((holder, authorisation), registered);

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anyhow::anyhow;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use super::Format;
+use super::{Format, sheet};
 use crate::cli::exit::{Done, Exit, Failure};
 use crate::cli::licence::grouped_amount;
 use crate::cli::place::{Place, Reader};
@@ -58,7 +57,7 @@ impl Drawdown {
                 let response = v1::ReportDrawdownResponse { lines };
                 print::json(&proto::json(&response, "slagboom.v1.ReportDrawdownResponse")?)?;
             }
-            Format::Csv => print::out(&sheet(&lines)?)?,
+            Format::Csv => print::out(&table(&lines)?)?,
             Format::Human => print::out(&told(&lines))?,
         }
         Ok(if does_reconcile { Exit::Fine } else { Exit::No })
@@ -107,32 +106,25 @@ fn columns(line: &v1::DrawdownLine) -> [(&'static str, v1::QuantityAndValue); 8]
     ]
 }
 
-fn sheet(lines: &[v1::DrawdownLine]) -> Result<String, Failure> {
-    let mut table = csv::Writer::from_writer(Vec::new());
+fn table(lines: &[v1::DrawdownLine]) -> Result<String, Failure> {
     let mut header: Vec<String> =
         ["number", "line", "holder", "code", "unit", "currency"].map(str::to_owned).to_vec();
     for (name, _) in columns(&v1::DrawdownLine::default()) {
         header.extend([format!("{name}_quantity"), format!("{name}_value")]);
     }
     header.push("reconciles".to_owned());
-    table.write_record(&header)?;
-    for line in lines {
-        let mut row = vec![
-            line.number.clone(),
-            line.line.to_string(),
-            line.holder.clone(),
-            line.code.clone(),
-            line.unit.clone(),
-            line.currency.clone(),
-        ];
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let row = |line: &v1::DrawdownLine| {
+        let head =
+            [&line.number, &line.line.to_string(), &line.holder, &line.code, &line.unit, &line.currency];
+        let mut row = head.map(String::clone).to_vec();
         for (_, both) in columns(line) {
             row.extend([both.quantity, both.value]);
         }
         row.push(line.reconciles.to_string());
-        table.write_record(&row)?;
-    }
-    let bytes = table.into_inner().map_err(|fault| anyhow!("{fault}"))?;
-    Ok(String::from_utf8(bytes)?)
+        row
+    };
+    sheet(&header, lines.iter().map(row))
 }
 
 fn told(lines: &[v1::DrawdownLine]) -> String {

@@ -13,7 +13,7 @@ use super::super::exit::{Done, Exit, Failure};
 use super::super::licence::{grouped_amount, licences};
 use super::super::place::Place;
 use super::super::print;
-use super::Format;
+use super::{Format, sheet};
 use crate::clock::today;
 use crate::domain::code::{CodeScope, ControlCode, Relation};
 use crate::domain::name;
@@ -242,8 +242,7 @@ fn told(group: &str, sum: &Sum<'_>) -> Value {
 }
 
 fn csv_of(rows: &BTreeMap<String, Sum<'_>>) -> Result<String, Failure> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record([
+    let header = [
         "group",
         "licences",
         "running",
@@ -252,17 +251,15 @@ fn csv_of(rows: &BTreeMap<String, Sum<'_>>) -> Result<String, Failure> {
         "granted",
         "granted_of_running",
         "left_of_usable",
-    ])?;
-    for (group, sum) in rows {
+    ];
+    let rows = rows.iter().flat_map(|(group, sum)| {
         let counts = [sum.licences.len(), sum.running.len(), sum.usable.len()].map(|count| count.to_string());
-        for (currency, [granted, running, left]) in &sum.values {
-            let values = [granted, running, left].map(Decimal::to_string);
-            let row = [group.as_str()].into_iter().chain(counts.iter().map(String::as_str));
-            table.write_record(row.chain([*currency]).chain(values.iter().map(String::as_str)))?;
-        }
-    }
-    let bytes = table.into_inner().map_err(|fault| anyhow!("{fault}"))?;
-    Ok(String::from_utf8(bytes)?)
+        sum.values.iter().map(move |(currency, values)| {
+            let head = [group.clone()].into_iter().chain(counts.clone()).chain([(*currency).to_owned()]);
+            head.chain(values.iter().map(Decimal::to_string)).collect()
+        })
+    });
+    sheet(&header, rows)
 }
 
 fn human(rows: &BTreeMap<String, Sum<'_>>, at: Date) -> String {

@@ -4,12 +4,13 @@ mod drawdown;
 mod licences;
 mod owed;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
 use self::drawdown::Drawdown;
 use self::licences::Licences;
 use self::owed::{Duties, Incidents};
-use super::exit::Done;
+use super::exit::{Done, Failure};
 
 /// Counts and sums over the register of licences.
 #[derive(Args, Debug)]
@@ -51,4 +52,15 @@ impl Report {
             Verb::Duties(duties) => duties.run(),
         }
     }
+}
+
+/// A table for sheets.
+fn sheet(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<String, Failure> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(header)?;
+    for row in rows {
+        table.write_record(&row)?;
+    }
+    let bytes = table.into_inner().map_err(|fault| anyhow!("{fault}"))?;
+    Ok(String::from_utf8(bytes)?)
 }

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use anyhow::anyhow;
 use clap::Args;
 use jiff::civil::Date;
 
-use super::Format;
+use super::{Format, sheet};
 use crate::cli::exit::{Done, Exit, Failure};
 use crate::cli::place::{Place, Reader};
 use crate::cli::{client, print};
@@ -204,15 +203,4 @@ impl Duties {
             }
         })
     }
-}
-
-/// A table for sheets.
-pub fn sheet(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<String, Failure> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(header)?;
-    for row in rows {
-        table.write_record(&row)?;
-    }
-    let bytes = table.into_inner().map_err(|fault| anyhow!("{fault}"))?;
-    Ok(String::from_utf8(bytes)?)
 }

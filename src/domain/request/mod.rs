@@ -256,6 +256,14 @@ impl Violations {
         self.0.push(FieldViolation { field: field.to_string(), reason, description: description.into() });
     }
 
+    /// A short text that must be there.
+    pub fn require(&mut self, field: &str, text: &str, bytes_max: usize) {
+        if text.trim().is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+            let why = format!("is not 1 to {bytes_max} bytes without control characters");
+            self.add(field, "REQUIRED", why);
+        }
+    }
+
     /// How many there are so far.
     #[must_use]
     pub const fn count(&self) -> usize {

@@ -11,19 +11,10 @@ use slagboom::{
 };
 use tonic::Code;
 
-use super::{DAY_MS, balance, confirm, held, licence, order, reason, record, replays, shipment};
+use super::{DAY_MS, amend, balance, confirm, held, licence, order, part, reason, record, replays, shipment};
 use crate::support::{
     NOON_MS, Setup, TestServer, block_on, check, fields, request, rulebook_of, to, with_code,
 };
-
-fn part(licence: &str, quantity: &str, value: &str) -> v1::AskedAllocation {
-    v1::AskedAllocation {
-        licence: licence.to_owned(),
-        licence_line: 0,
-        quantity: quantity.to_owned(),
-        value: value.to_owned(),
-    }
-}
 
 /// Who keeps licences, and speaks for these exporters; for all where none is named.
 fn keeper(name: &str, exporters: Option<&[String]>) -> Arc<Identity> {
@@ -166,16 +157,6 @@ fn one_shipment_comes_back_once_also_where_it_was_proposed_twice() {
         assert!(approve(proposals[1]).await.unwrap_err().to_string().contains("more is reversed"));
         assert_eq!(balance(&server, "NL-1").await, ["5", "500.00", "0", "0.00"]);
     });
-}
-
-async fn amend(server: &TestServer, id: &str, licence: v1::Licence, from: &str) -> Result<(), tonic::Status> {
-    let request = v1::AmendLicenceRequest {
-        request_id: id.to_owned(),
-        licence: Some(licence),
-        from: from.to_owned(),
-        reason: "amended".to_owned(),
-    };
-    server.licences().await.amend_licence(request).await.map(drop)
 }
 
 #[test]

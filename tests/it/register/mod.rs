@@ -98,6 +98,32 @@ pub async fn confirm(
     Ok(server.control().await.confirm_shipment(request).await?.into_inner())
 }
 
+/// The same on another day.
+pub fn on(day: &str, mut request: v1::CheckExportRequest) -> v1::CheckExportRequest {
+    day.clone_into(&mut request.export_date);
+    request
+}
+
+/// A part of a line that is to be drawn on this licence.
+pub fn part(licence: &str, quantity: &str, value: &str) -> v1::AskedAllocation {
+    v1::AskedAllocation {
+        licence: licence.to_owned(),
+        licence_line: 0,
+        quantity: quantity.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+pub async fn amend(server: &TestServer, id: &str, licence: v1::Licence, from: &str) -> Result<(), Status> {
+    let request = v1::AmendLicenceRequest {
+        request_id: id.to_owned(),
+        licence: Some(licence),
+        from: from.to_owned(),
+        reason: "the authority amended it".to_owned(),
+    };
+    server.licences().await.amend_licence(request).await.map(drop)
+}
+
 async fn release(server: &TestServer, id: &str, decision: &v1::Decision) -> Result<(), Status> {
     let request = v1::ReleaseReservationRequest {
         request_id: id.to_owned(),

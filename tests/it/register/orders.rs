@@ -2,7 +2,7 @@
 
 use slagboom::proto::v1::{self, Outcome};
 
-use super::{balance, confirm, held, licence, order, record, replays, shipment};
+use super::{balance, confirm, held, licence, order, part, record, replays, shipment};
 use crate::support::{NOON_MS, TestServer, block_on, check, fields};
 
 fn following(order: &v1::Decision, mut delivery: v1::CheckExportRequest) -> v1::CheckExportRequest {
@@ -76,15 +76,6 @@ fn a_delivery_is_drawn_on_the_licence_of_its_order_though_another_expires_earlie
         assert_eq!(fields(&check(&server, lost).await.unwrap_err()), ["follows"]);
         replays(&server, 3).await;
     });
-}
-
-fn part(licence: &str, quantity: &str, value: &str) -> v1::AskedAllocation {
-    v1::AskedAllocation {
-        licence: licence.to_owned(),
-        licence_line: 0,
-        quantity: quantity.to_owned(),
-        value: value.to_owned(),
-    }
 }
 
 fn split(id: &str, parts: Vec<v1::AskedAllocation>) -> v1::CheckExportRequest {

@@ -3,7 +3,7 @@
 use slagboom::proto::v1::{self, Outcome};
 use slagboom::rulebook::Bundle;
 
-use super::{DAY_MS, balance, confirm, licence, order, reason, record, release, replays, shipment};
+use super::{DAY_MS, balance, confirm, licence, on, order, reason, record, release, replays, shipment};
 use crate::support::{
     NOON_MS, Setup, TestServer, block_on, check, fields, request, rulebook_of, to, with_code,
 };
@@ -68,11 +68,6 @@ fn a_shipment_that_cannot_be_written_off_is_kept_as_an_incident() {
         assert_eq!(incidents(&server, 100).await.len(), 3);
         replays(&server, 3).await;
     });
-}
-
-fn on(day: &str, mut request: v1::CheckExportRequest) -> v1::CheckExportRequest {
-    day.clone_into(&mut request.export_date);
-    request
 }
 
 async fn duties(server: &TestServer, on: &str) -> Vec<v1::OwedDuty> {

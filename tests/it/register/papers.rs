@@ -6,29 +6,14 @@ use slagboom::rulebook::Bundle;
 use slagboom::service::{Command, Order};
 use tonic::{Code, Status};
 
-use super::{balance, confirm, held, licence, order, reason, record, replays, shipment};
+use super::{amend, balance, confirm, held, licence, on, order, reason, record, replays, shipment};
 use crate::support::{Setup, TestServer, block_on, check, fields, request, rulebook_of, to, with_code};
-
-async fn amend(server: &TestServer, id: &str, licence: v1::Licence, from: &str) -> Result<(), Status> {
-    let request = v1::AmendLicenceRequest {
-        request_id: id.to_owned(),
-        licence: Some(licence),
-        from: from.to_owned(),
-        reason: "the authority amended it".to_owned(),
-    };
-    server.licences().await.amend_licence(request).await.map(drop)
-}
 
 /// 100 pieces worth so much.
 fn worth(number: &str, value: &str) -> v1::Licence {
     let mut licence = licence(number);
     value.clone_into(&mut licence.lines[0].value);
     licence
-}
-
-fn on(day: &str, mut request: v1::CheckExportRequest) -> v1::CheckExportRequest {
-    day.clone_into(&mut request.export_date);
-    request
 }
 
 #[test]

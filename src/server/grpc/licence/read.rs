@@ -74,10 +74,7 @@ impl Fields {
     }
 
     pub fn short(&mut self, field: &str, text: &str) {
-        if text.trim().is_empty() || text.len() > SHORT_BYTES_MAX || text.chars().any(char::is_control) {
-            let why = format!("is not 1 to {SHORT_BYTES_MAX} bytes without control characters");
-            self.fail(field, "REQUIRED", why);
-        }
+        self.0.require(field, text, SHORT_BYTES_MAX);
     }
 
     pub fn decision(&mut self, text: &str) -> DecisionId {
